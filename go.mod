@@ -1,0 +1,3 @@
+module ecr-credential-helper
+
+go 1.26.0
