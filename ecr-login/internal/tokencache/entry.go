@@ -1,0 +1,154 @@
+package tokencache
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"ecr-credential-helper/ecr-login/internal/privatefile"
+	"ecr-credential-helper/ecr-login/registry"
+	"ecr-credential-helper/ecr-login/token"
+)
+
+// Bounds of an entry file. A token is at most some 4 KiB; the rest of the room
+// is for hosts.
+const (
+	maxFile  = 1 << 20
+	maxField = 64 << 10
+	maxHosts = 10_000
+)
+
+const version = 1
+
+// stored is an entry as it stands in the file. Times are Unix milliseconds on
+// this machine's clock.
+type stored struct {
+	Version       int      `json:"version"`
+	Key           string   `json:"key"`
+	Identity      string   `json:"identity,omitempty"`
+	Service       string   `json:"service"`
+	Region        string   `json:"region"`
+	FIPS          bool     `json:"fips,omitempty"`
+	DualStack     bool     `json:"dual_stack,omitempty"`
+	Hosts         []string `json:"hosts,omitempty"`
+	Issued        int64    `json:"issued"`
+	Refresh       int64    `json:"refresh"`
+	Expires       int64    `json:"expires"`
+	ServerExpires int64    `json:"server_expires"`
+	User          string   `json:"user"`
+	Password      string   `json:"password"`
+}
+
+// The file is one JSON object that holds the entry and, before it, the SHA-256
+// of the entry's very bytes: a flipped bit in a password would else be served
+// as a wrong password for twelve hours.
+const (
+	head   = `{"sha256":"`
+	middle = `","entry":`
+	tail   = "}\n"
+)
+
+func encode(k Key, e Entry) ([]byte, error) {
+	t := e.Token
+	entry, err := json.Marshal(stored{
+		Version: version, Key: k.String(), Identity: e.Identity,
+		Service: string(e.Endpoint.Service), Region: e.Endpoint.Region, FIPS: e.Endpoint.FIPS, DualStack: e.Endpoint.DualStack,
+		Hosts:  e.Hosts,
+		Issued: t.Issued.UnixMilli(), Refresh: t.Refresh.UnixMilli(), Expires: t.Expires.UnixMilli(), ServerExpires: t.ServerExpires.UnixMilli(),
+		User: t.User, Password: t.Password.Reveal(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(entry)
+	file := make([]byte, 0, len(head)+hex.EncodedLen(len(sum))+len(middle)+len(entry)+len(tail))
+	file = append(file, head...)
+	file = hex.AppendEncode(file, sum[:])
+	file = append(file, middle...)
+	file = append(file, entry...)
+	file = append(file, tail...)
+	if len(file) > maxFile {
+		return nil, errors.New("the entry is too large to keep")
+	}
+	return file, nil
+}
+
+// decode returns the entry that data holds for k. The key stands in the file
+// besides in its name, so that a file renamed to another key's name, by
+// accident or by somebody who can write the folder, is not served as that
+// key's token.
+func decode(data []byte, k Key) (Entry, bool) {
+	const sumLen = 2 * sha256.Size
+	rest, ok := bytes.CutPrefix(data, []byte(head))
+	if !ok || len(rest) < sumLen+len(middle)+len(tail) {
+		return Entry{}, false
+	}
+	var want [sha256.Size]byte
+	if _, err := hex.Decode(want[:], rest[:sumLen]); err != nil {
+		return Entry{}, false
+	}
+	if rest, ok = bytes.CutPrefix(rest[sumLen:], []byte(middle)); !ok {
+		return Entry{}, false
+	}
+	if rest, ok = bytes.CutSuffix(rest, []byte(tail)); !ok || sha256.Sum256(rest) != want {
+		return Entry{}, false
+	}
+	var s stored
+	if err := json.Unmarshal(rest, &s); err != nil || s.Key != k.String() || !s.plausible() {
+		return Entry{}, false
+	}
+	return Entry{
+		Token: token.Token{
+			User: s.User, Password: token.NewPassword(s.Password),
+			Issued: time.UnixMilli(s.Issued), Refresh: time.UnixMilli(s.Refresh),
+			Expires: time.UnixMilli(s.Expires), ServerExpires: time.UnixMilli(s.ServerExpires),
+		},
+		Endpoint: registry.Endpoint{Service: registry.Service(s.Service), Region: s.Region, FIPS: s.FIPS, DualStack: s.DualStack},
+		Identity: s.Identity,
+		Hosts:    s.Hosts,
+	}, true
+}
+
+// plausible guards against a file that another version, or a person, wrote
+// with a right checksum and wrong content.
+func (s *stored) plausible() bool {
+	return s.Version == version &&
+		s.User != "" && len(s.User) <= maxField &&
+		s.Password != "" && len(s.Password) <= maxField &&
+		len(s.Hosts) <= maxHosts &&
+		0 < s.Issued && s.Issued <= s.Refresh && s.Refresh <= s.Expires
+}
+
+func read(path string, k Key) (Entry, bool) {
+	data, err := privatefile.Read(path, maxFile)
+	if err != nil {
+		return Entry{}, false
+	}
+	return decode(data, k)
+}
+
+// NewKey returns the key of the token that the owner of fingerprint gets from
+// endpoint. The account is no part of it: a token opens every registry behind
+// the endpoint that its owner may reach
+// (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html),
+// so forty accounts in one region cost one call.
+func NewKey(fingerprint [sha256.Size]byte, endpoint registry.Endpoint) Key {
+	material := make([]byte, 0, 128)
+	material = append(material, "token 1\n"...)
+	material = append(material, fingerprint[:]...)
+	material = append(material, endpoint.Service...)
+	material = append(material, '\n')
+	material = append(material, endpoint.Region...)
+	material = append(material, '\n', flag(endpoint.FIPS), flag(endpoint.DualStack))
+	return sha256.Sum256(material)
+}
+
+func flag(b bool) byte {
+	if b {
+		return '1'
+	}
+	return '0'
+}
