@@ -55,7 +55,7 @@ type Registry struct {
 // host (a trailing dot, user information, a longer domain, an account that is
 // not 12 ASCII digits, a region its domain cannot have) is [ErrNotECR].
 func Parse(server string) (Registry, error) {
-	host, ok := hostOf(server)
+	host, ok := HostOf(server)
 	if !ok {
 		return Registry{}, ErrNotECR
 	}
@@ -144,11 +144,11 @@ func parsePrivate(host string) (Registry, error) {
 	return r, nil
 }
 
-// hostOf returns the lower-case host of a server address, without scheme, port
+// HostOf returns the lower-case host of a server address, without scheme, port
 // and path, and whether the address is well formed. It is stricter than a URL
 // parser on purpose: what one client reads as a host another must not read as
 // a user name, so every byte that could mean something else is refused.
-func hostOf(server string) (string, bool) {
+func HostOf(server string) (string, bool) {
 	for i := 0; i < len(server); i++ {
 		// Spaces, control characters and everything beyond ASCII: no client
 		// sends them, and some of them are taken for other characters.

@@ -1,0 +1,154 @@
+package settings
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"ecr-credential-helper/ecr-login/internal/privatefile"
+)
+
+// File is the content of the configuration file.
+type File struct {
+	Registries []Rule        `json:"registries,omitempty"`
+	Fallback   string        `json:"fallback_helper,omitempty"`
+	Timeout    time.Duration `json:"timeout,omitempty"`
+	PublicAuth string        `json:"public_auth,omitempty"`
+	Log        Log           `json:"log,omitzero"`
+}
+
+// Parser reads a configuration file's content. name is for its errors, which
+// are of type *[Error].
+type Parser func(name string, content []byte) (*File, error)
+
+// ErrUnparsed says that the configuration file must be parsed first, which the
+// caller of [Load] did not offer to do.
+var ErrUnparsed = errors.New("the configuration file is yet to be parsed")
+
+const (
+	configName = "config.yaml"
+	// compiledName holds the configuration file as JSON together with the hash
+	// of the content it was made from, because parsing YAML takes longer than
+	// everything else a warm get does.
+	compiledName = "config.compiled.json"
+	maxConfig    = 1 << 20
+)
+
+type compiled struct {
+	Version int    `json:"version"`
+	SHA256  string `json:"sha256"` // of the configuration file's content
+	File    *File  `json:"file"`
+}
+
+// compiledVersion changes whenever the meaning of a compiled file does.
+const compiledVersion = 1
+
+// ConfigPath returns where the configuration file is looked for and whether a
+// person named it: AWS_ECR_CONFIG, else config.yaml in Dir. It is empty when
+// there is neither.
+func (s Settings) ConfigPath() (path string, named bool) {
+	if p := expandHome(value(s.LookupEnv, EnvConfig), s.Home); p != "" {
+		return p, true
+	}
+	if s.Dir == "" {
+		return "", false
+	}
+	return filepath.Join(s.Dir, configName), false
+}
+
+// readFile returns the configuration file's content, or nil when there is none.
+func (s Settings) readFile(parse Parser) (*File, error) {
+	path, named := s.ConfigPath()
+	if path == "" {
+		return nil, nil
+	}
+	content, err := readConfig(path)
+	switch {
+	case err == nil:
+	case !named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoDirectory)):
+		return nil, nil
+	default:
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			err = pathErr.Err
+		}
+		return nil, &Error{path, "cannot be read: " + err.Error()}
+	}
+	hash := sha256.Sum256(content)
+	sum := hex.EncodeToString(hash[:])
+	compiledPath := ""
+	if s.Dir != "" {
+		compiledPath = filepath.Join(s.Dir, compiledName)
+		if data, err := privatefile.Read(compiledPath, maxConfig); err == nil {
+			var c compiled
+			if json.Unmarshal(data, &c) == nil && c.Version == compiledVersion && c.SHA256 == sum && c.File != nil {
+				return c.File, nil
+			}
+		}
+	}
+	if parse == nil {
+		return nil, ErrUnparsed
+	}
+	file, err := parse(path, content)
+	if err != nil {
+		return nil, err
+	}
+	if compiledPath != "" {
+		if data, err := json.Marshal(compiled{compiledVersion, sum, file}); err == nil && len(data) <= maxConfig {
+			// Kept if it can be; else the next call parses again.
+			if privatefile.MkdirAll(s.Dir) == nil {
+				_ = privatefile.Write(compiledPath, data)
+			}
+		}
+	}
+	return file, nil
+}
+
+// readConfig reads a file that a person keeps: links and any mode are fine.
+func readConfig(path string) ([]byte, error) {
+	// The look first: opening a FIFO would block for ever.
+	info, err := os.Stat(path)
+	if err != nil {
+		if isNoDirectory(err) {
+			return nil, errNoDirectory
+		}
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, privatefile.ErrNotRegular
+	}
+	if info.Size() > maxConfig {
+		return nil, privatefile.ErrTooLarge
+	}
+	return os.ReadFile(path)
+}
+
+// errNoDirectory says that something on the way to the file is not a directory,
+// as when HOME is /dev/null: there is no configuration file then.
+var errNoDirectory = errors.New("not below a directory")
+
+func (s *Settings) apply(f *File) {
+	s.Registries = f.Registries
+	s.Fallback = f.Fallback
+	s.PublicAuthRequired = f.PublicAuth == "required"
+	if f.Timeout != 0 {
+		s.Timeout = f.Timeout
+	}
+	if f.Log.Level != "" {
+		s.Log.Level = f.Log.Level
+	}
+	if f.Log.Format != "" {
+		s.Log.Format = f.Log.Format
+	}
+	if f.Log.MaxSize != 0 {
+		s.Log.MaxSize = f.Log.MaxSize
+	}
+	if f.Log.Keep != 0 {
+		s.Log.Keep = f.Log.Keep
+	}
+}
