@@ -72,6 +72,9 @@ func isolate(t *testing.T, s *awstest.Server, env map[string]string) string {
 	t.Setenv("HOME", home)
 	t.Setenv("USERPROFILE", home)
 	t.Setenv("AWS_REGION", region)
+	// The SDK settles the default paths when the program starts.
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(home, ".aws", "config"))
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(home, ".aws", "credentials"))
 	for k, v := range s.EnvMap() {
 		t.Setenv(k, v)
 	}
