@@ -8,8 +8,8 @@ MAIN     := ./ecr-login/cmd/$(NAME)
 DEMO     := ./ecr-login/cmd/ecr-demo
 E2E      := ecr-login/e2e
 TOOLS    := bin/tools
-EXE      := $(shell $(GO) env GOEXE)
-HOSTEXE  := $(shell GOOS= GOARCH= $(GO) env GOEXE)
+EXE      := $(shell $(GO) env GOEXE 2>/dev/null)
+HOSTEXE  := $(shell GOOS= GOARCH= $(GO) env GOEXE 2>/dev/null)
 MODULES  := . $(patsubst %/go.mod,%,$(wildcard $(E2E)/go.mod))
 
 VERSION  ?= $(shell bash scripts/version)
@@ -28,6 +28,7 @@ FUZZTIME ?= 10s
 TESTFLAGS   ?=
 DEMO_FLAGS  ?=
 BENCH_FLAGS ?=
+CONTAINER_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help build install test lint fmt tidy fuzz e2e demo bench vet-cross container ci clean distclean
@@ -75,8 +76,8 @@ bench: build $(TOOLS)/reference ## Compare time and memory with the reference he
 vet-cross: ## Vet and compile, tests too, for macOS and Windows on amd64 and arm64
 	GO="$(GO)" bash scripts/vet-cross
 
-container: ## Build and test in a container, for machines without Go; leaves the helper in bin/
-	bash scripts/container-build
+container: ## Build and test in a container, without Go on this machine; puts it in bin/ (CONTAINER_FLAGS=)
+	bash scripts/container-build $(CONTAINER_FLAGS)
 
 ci: ## Everything a change must pass, with the time of each step
 	@MAKE="$(MAKE)" bash scripts/ci
@@ -88,10 +89,12 @@ distclean: clean ## Remove the built tools as well
 	rm -rf bin
 
 # Tools are built for the machine at hand, whatever GOOS says, and never reach the user's own GOPATH/bin.
-# CGO_ENABLED=0: no C compiler needed. A tool is built anew when its pin or the Go version changes.
-GOVERSION := $(shell $(GO) env GOVERSION)
+# CGO_ENABLED=0: no C compiler needed. A tool is built anew when its pin or the Go version changes; the
+# pins of other versions are dropped, so that going back to one builds as well.
+GOVERSION := $(shell $(GO) env GOVERSION 2>/dev/null)
 TOOLENV   := GOOS= GOARCH= GOFLAGS= CGO_ENABLED=0
 pin        = $(TOOLS)/.pins/$(1)-$(2)-$(GOVERSION)
+unpin      = @for p in $(TOOLS)/.pins/$(1)-*; do test "$$p" = "$<" || rm -f "$$p"; done; touch $@
 
 $(TOOLS)/.pins/%:
 	@mkdir -p $(@D)
@@ -99,14 +102,14 @@ $(TOOLS)/.pins/%:
 
 $(TOOLS)/golangci-lint$(HOSTEXE): $(call pin,golangci-lint,$(GOLANGCI_LINT_VERSION))
 	$(TOOLENV) GOBIN="$(CURDIR)/$(TOOLS)" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
-	@touch $@
+	$(call unpin,golangci-lint)
 
 $(TOOLS)/gofumpt$(HOSTEXE): $(call pin,gofumpt,$(GOFUMPT_VERSION))
 	$(TOOLENV) GOBIN="$(CURDIR)/$(TOOLS)" $(GO) install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
-	@touch $@
+	$(call unpin,gofumpt)
 
 # Stripped and static like ours, so that only the programs differ.
 $(TOOLS)/reference: $(call pin,reference,$(REFERENCE_VERSION))
 	$(TOOLENV) GOBIN="$(CURDIR)/$@" $(GO) install -trimpath -ldflags '-s -w' \
 		github.com/awslabs/amazon-ecr-credential-helper/ecr-login/cli/$(NAME)@$(REFERENCE_VERSION)
-	@touch $@
+	$(call unpin,reference)
