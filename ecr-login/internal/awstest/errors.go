@@ -25,8 +25,6 @@ type apiError struct {
 	extra   map[string]string // further members of the JSON body
 }
 
-func (e *apiError) Error() string { return e.code + ": " + e.message }
-
 // answer is a whole response, kept until faults have had their turn.
 type answer struct {
 	status int
