@@ -41,6 +41,10 @@ type Endpoint struct {
 	DualStack bool   // the endpoint that answers over IPv6 too
 }
 
+// DNSSuffix returns the domain that the endpoint's plain host names end in, such
+// as amazonaws.com.
+func (e Endpoint) DNSSuffix() string { return partitionOf(e.Region).suffix }
+
 // Registry is one Amazon ECR registry. The zero value names none; values are
 // comparable, and equal values name the same host.
 type Registry struct {

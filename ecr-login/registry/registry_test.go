@@ -172,6 +172,20 @@ func TestNewBuildsTheHostOfAnAccount(t *testing.T) {
 	}
 }
 
+func TestTheSuffixFollowsThePartition(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com": "amazonaws.com",
+		"111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn":      "amazonaws.com.cn",
+		"public.ecr.aws": "amazonaws.com",
+	} {
+		r, err := registry.Parse(host)
+		if got := r.DNSSuffix(); err != nil || got != want {
+			t.Errorf("the suffix of %s is %q, %v; want %q", host, got, err, want)
+		}
+	}
+}
+
 func TestZeroRegistryHasNoHost(t *testing.T) {
 	t.Parallel()
 	if got := (registry.Registry{}).Host(); got != "" {

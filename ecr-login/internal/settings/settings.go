@@ -49,6 +49,9 @@ const (
 // as os.LookupEnv does.
 type LookupEnv func(name string) (string, bool)
 
+// Process is the environment of this process.
+func Process(name string) (string, bool) { return os.LookupEnv(name) }
+
 // Settings is everything that environment and configuration file say.
 type Settings struct {
 	// Dir is the folder of tokens, locks and logs: AWS_ECR_CACHE_DIR, else

@@ -1,0 +1,186 @@
+// Package ecrlogin gets passwords for Amazon ECR registries, from a cache on
+// disk where it can and from AWS where it must.
+//
+// A [Client] is a docker-credential-helpers credentials.Helper and a
+// go-containerregistry authn.Helper. It keeps no global state, and apart from
+// the AWS SDK, which reads its own variables, it reads no environment unless
+// asked to by [WithEnvironment].
+package ecrlogin
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+	"github.com/sirupsen/logrus"
+
+	"ecr-credential-helper/ecr-login/internal/awsecr"
+	"ecr-credential-helper/ecr-login/internal/lookup"
+	"ecr-credential-helper/ecr-login/internal/settings"
+	"ecr-credential-helper/ecr-login/internal/tokencache"
+	"ecr-credential-helper/ecr-login/registry"
+	"ecr-credential-helper/ecr-login/token"
+)
+
+// ErrNotECR is returned for a server address that names no ECR registry.
+var ErrNotECR = registry.ErrNotECR
+
+// ErrAnonymous is returned for the public registry when no password can be
+// had: clients should pull without one. It wraps the reason.
+var ErrAnonymous = errors.New("no password for the public registry, which can be used without one")
+
+// Error says why no token could be fetched, in one line without secrets, and
+// what to do about it. Its reasons are those of AWS and of the network.
+type Error = awsecr.Error
+
+// SettingsError says which setting cannot be used.
+type SettingsError = settings.Error
+
+// Client gets passwords. Make one with [New]. Its methods may be called from
+// several goroutines at once.
+type Client struct {
+	settings    settings.Settings
+	settingsErr error
+	fetcher     awsecr.Fetcher
+	log         logrus.FieldLogger
+	context     context.Context //nolint:containedctx // for the methods of interfaces that take none
+	now         func() time.Time
+}
+
+var _ credentials.Helper = (*Client)(nil)
+
+// Credentials returns the token for the registry that a server address names.
+// A cached token is returned without touching the network until about half of
+// its life; a newer one is then fetched, and if that fails for a reason that
+// may pass, the old one is returned as long as five minutes of it remain.
+//
+// The call takes at most the client's timeout. Errors are [ErrNotECR],
+// [ErrAnonymous], *[SettingsError] or *[Error].
+func (c *Client) Credentials(ctx context.Context, server string) (token.Token, error) {
+	return c.credentials(ctx, server, Need{})
+}
+
+// Need says what a token must be good for.
+type Need struct {
+	// Life is how long the token must still live; one that lives shorter is
+	// replaced even if it is fresh.
+	Life time.Duration
+	// Identity chooses the credentials in the place of the rule that the
+	// settings have for the host. The zero value leaves it to the rule.
+	Identity Identity
+}
+
+// CredentialsFor is [Client.Credentials] for a caller with needs of its own.
+func (c *Client) CredentialsFor(ctx context.Context, server string, n Need) (token.Token, error) {
+	return c.credentials(ctx, server, n)
+}
+
+func (c *Client) credentials(ctx context.Context, server string, n Need) (token.Token, error) {
+	found, err := lookup.Find(c.settings, server, lookup.Choice(n.Identity))
+	if err != nil {
+		return token.Token{}, err
+	}
+	if c.settingsErr != nil {
+		return token.Token{}, c.settingsErr
+	}
+	t, err := c.token(ctx, &found, n)
+	if err != nil {
+		return token.Token{}, c.failed(&found, err)
+	}
+	return t, nil
+}
+
+func (c *Client) token(ctx context.Context, found *lookup.Found, n Need) (token.Token, error) {
+	good := func() bool {
+		now := c.now()
+		return found.Fresh(now) && !now.Add(n.Life).After(found.Entry.Token.Expires)
+	}
+	if good() {
+		c.remember(found)
+		return found.Entry.Token, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.settings.Timeout)
+	defer cancel()
+	unlock := c.lock(ctx, found)
+	defer unlock()
+	if found.Again(); good() {
+		return found.Entry.Token, nil
+	}
+	t, err := c.fetcher.Fetch(ctx, awsecr.Request{
+		Endpoint: found.Registry.Endpoint,
+		Profile:  found.Rule.Profile, RoleARN: found.Rule.RoleARN, ExternalID: found.Rule.ExternalID,
+		Identity: found.Identity,
+	})
+	if err != nil {
+		if old := found.Entry.Token; found.Hit && old.Usable(c.now()) && awsecr.Tolerable(err) {
+			c.about(found).WithError(err).WithField("expires", old.Expires.UTC()).
+				Warn("the token could not be refreshed and is served once more")
+			return old, nil
+		}
+		return token.Token{}, err
+	}
+	c.keep(found, t)
+	c.about(found).WithField("expires", t.Expires.UTC()).Info("token fetched")
+	return t, nil
+}
+
+// lock waits for another process that is fetching the same token, but only for
+// a share of the time there is: a token fetched twice is better than none.
+func (c *Client) lock(ctx context.Context, found *lookup.Found) (unlock func()) {
+	const share = 2
+	ctx, cancel := context.WithTimeout(ctx, c.settings.Timeout/share)
+	defer cancel()
+	unlock, err := found.Cache.Lock(ctx, found.Key)
+	if err != nil {
+		c.about(found).WithError(err).Debug("going on without the lock")
+		return func() {}
+	}
+	return unlock
+}
+
+func (c *Client) keep(found *lookup.Found, t token.Token) {
+	if !found.SameIdentity(c.settings) {
+		c.about(found).WithError(found.IdentityErr).Debug("the token is not kept, for its owner cannot be told for certain")
+		return
+	}
+	entry := tokencache.Entry{Token: t, Endpoint: found.Registry.Endpoint, Identity: found.Identity.String(), Hosts: []string{found.Host}}
+	if err := found.Cache.Put(found.Key, entry, c.now()); err != nil {
+		c.about(found).WithError(err).Warn("the token could not be kept")
+	}
+}
+
+// remember notes the first time that a token serves a host.
+func (c *Client) remember(found *lookup.Found) {
+	if found.Listed() {
+		c.about(found).Debug("token served from the cache")
+		return
+	}
+	if err := found.Cache.AddHost(found.Key, found.Host); err != nil {
+		c.about(found).WithError(err).Debug("the host could not be noted for list")
+	}
+}
+
+// failed logs a failure and decides what it means for the caller.
+func (c *Client) failed(found *lookup.Found, err error) error {
+	log := c.about(found).WithError(err)
+	if found.Registry.Service == registry.Public && !c.settings.PublicAuthRequired {
+		var e *Error
+		if errors.As(err, &e) && e.Reason == awsecr.NoCredentials {
+			log.Debug("no credentials for the public registry")
+		} else {
+			log.Warn("no password for the public registry; clients will pull without one")
+		}
+		return errors.Join(ErrAnonymous, err)
+	}
+	log.Error("no token")
+	return err
+}
+
+func (c *Client) about(found *lookup.Found) logrus.FieldLogger {
+	who := found.Identity.String()
+	if found.IdentityErr != nil {
+		who = "uncertain: " + found.IdentityErr.Error()
+	}
+	return c.log.WithFields(logrus.Fields{"host": found.Host, "region": found.Registry.Region, "identity": who})
+}

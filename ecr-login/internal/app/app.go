@@ -1,0 +1,164 @@
+// Package app is the program: it reads argv, wires the packages together and
+// turns errors into a sentence and an exit code.
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+	"github.com/sirupsen/logrus"
+
+	"ecr-credential-helper/ecr-login/internal/configfile"
+	"ecr-credential-helper/ecr-login/internal/logfile"
+	"ecr-credential-helper/ecr-login/internal/settings"
+	"ecr-credential-helper/ecr-login/internal/version"
+)
+
+// Name is the program's name, by which clients find it in PATH.
+const Name = "docker-credential-ecr-login"
+
+// Exit codes of the Docker verbs. Clients know only success and failure.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	// An interrupted program ends with 128 and the signal's number.
+	exitSignal = 128
+)
+
+// Streams are what a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Main runs the program with the arguments after its name and returns the exit
+// code.
+func Main(args []string, env settings.LookupEnv, s Streams) int {
+	nameHelper()
+	ctx, stop := signalContext()
+	defer stop()
+	code := run(ctx, args, env, s)
+	if sig, ok := interrupted(ctx); ok {
+		return exitSignal + int(sig)
+	}
+	return code
+}
+
+func run(ctx context.Context, args []string, env settings.LookupEnv, s Streams) int {
+	if len(args) > 0 {
+		switch args[0] {
+		case "-h", "--help", "help":
+			return say(s.Out, help, exitOK)
+		case "-v", "--version":
+			return answer(s.Out, credentials.PrintVersion)
+		}
+	}
+	if len(args) != 1 {
+		return say(s.Out, usage+"\n", exitFailed)
+	}
+	return docker(ctx, args[0], env, s)
+}
+
+// nameHelper tells the protocol's package who we are; it is what `version`
+// prints and what its messages begin with.
+func nameHelper() {
+	credentials.Name = Name
+	credentials.Package = "ecr-credential-helper/ecr-login"
+	credentials.Version = version.String()
+	credentials.Revision = version.Commit
+}
+
+const usage = "Usage: " + Name + " <store|get|erase|list|version>"
+
+const help = usage + `
+
+Passwords for Amazon ECR registries, for Docker and every client that knows
+credential helpers. They are fetched with your AWS credentials and kept in
+~/.ecr until about half of their life.
+
+Verbs, called by clients (a server address, or JSON for store, on stdin):
+  get       print user name and password for a registry as JSON
+  store     accept credentials; those of ECR are not kept, for get has better
+  erase     drop the cached tokens that served a registry
+  list      print the registries that have a token, as JSON, offline
+  version   print the version
+
+Set-up, in ~/.docker/config.json:
+  {"credHelpers": {"111122223333.dkr.ecr.eu-west-1.amazonaws.com": "ecr-login"}}
+or for every registry:
+  {"credsStore": "ecr-login"}
+`
+
+// say writes text and returns code, or failure if it cannot be written.
+func say(out io.Writer, text string, code int) int {
+	if _, err := io.WriteString(out, text); err != nil {
+		return exitFailed
+	}
+	return code
+}
+
+func answer(out io.Writer, write func(io.Writer) error) int {
+	buf := &buffer{}
+	if err := write(buf); err != nil {
+		return say(out, err.Error()+"\n", exitFailed)
+	}
+	return say(out, string(*buf), exitOK)
+}
+
+type buffer []byte
+
+func (b *buffer) Write(p []byte) (int, error) {
+	*b = append(*b, p...)
+	return len(p), nil
+}
+
+// load reads the settings and opens the log that they describe.
+func load(env settings.LookupEnv) (s settings.Settings, log *logrus.Logger, closeLog func(), err error) {
+	s, err = settings.Load(env, configfile.Parse)
+	dir := ""
+	if s.Dir != "" {
+		dir = filepath.Join(s.Dir, "log")
+	}
+	log, closer := logfile.New(logfile.Options{
+		Dir: dir, Level: s.Log.Level, Format: s.Log.Format, MaxSize: s.Log.MaxSize, Keep: s.Log.Keep,
+	})
+	return s, log, func() { _ = closer.Close() }, err
+}
+
+// interruption is why a context ended: a signal.
+type interruption struct{ signal syscall.Signal }
+
+func (i interruption) Error() string { return fmt.Sprintf("interrupted by %v", i.signal) }
+
+// Unwrap makes an interruption a cancellation.
+func (interruption) Unwrap() error { return context.Canceled }
+
+// signalContext returns a context that ends with the first signal that asks the
+// program to stop. A second one ends the program at once. SIGPIPE is caught so
+// that a client that went away is an error of the write, after which files are
+// closed and temporary ones removed.
+func signalContext() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, stopSignals...)
+	if len(ignoredSignals) > 0 {
+		signal.Notify(make(chan os.Signal, 1), ignoredSignals...)
+	}
+	go func() {
+		select {
+		case sig := <-ch:
+			signal.Stop(ch)
+			if sig, ok := sig.(syscall.Signal); ok {
+				cancel(interruption{sig})
+			}
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil); signal.Stop(ch) }
+}

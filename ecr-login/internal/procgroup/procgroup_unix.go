@@ -1,0 +1,17 @@
+//go:build unix
+
+// Package procgroup ends a command together with what it started: a helper that
+// a script calls must not outlive the script's deadline.
+package procgroup
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// Bind makes the command leader of a process group, and the end of its
+// context the end of the whole group. Call it before the command starts.
+func Bind(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+}

@@ -1,0 +1,88 @@
+// Package warm answers a `get` from the cache before the rest of the program
+// exists.
+//
+// The Go runtime initialises every package that a binary links before main
+// runs. For the AWS SDK, net/http, cobra and Prometheus together that takes
+// longer than everything a warm get does. But the order is fixed by the
+// language: of the packages whose imports are ready, the one whose import
+// path sorts first is next (https://go.dev/ref/spec#Program_initialization).
+// This package imports next to nothing, so it is ready before net/http and all
+// that stands on it, and its init answers and exits before their turn comes.
+//
+// It decides nothing of its own: the answer is that of package lookup, which
+// the ordinary path asks as well, and whatever is not plainly a hit is left to
+// the ordinary path. Only the binary imports it. A test in
+// cmd/docker-credential-ecr-login reads the runtime's own trace of package
+// initialisation to see that the order holds.
+package warm
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/docker/docker-credential-helpers/credentials"
+
+	"ecr-credential-helper/ecr-login/internal/lookup"
+	"ecr-credential-helper/ecr-login/internal/request"
+	"ecr-credential-helper/ecr-login/internal/settings"
+)
+
+// consumed is what was read of standard input in vain.
+var consumed []byte
+
+func init() {
+	if len(os.Args) != 2 || os.Args[1] != credentials.ActionGet {
+		return
+	}
+	// A read error will show itself again to whoever reads on.
+	consumed, _ = request.Read(os.Stdin)
+	var answer bytes.Buffer
+	if !get(consumed, settings.Process, time.Now(), &answer) {
+		return
+	}
+	if _, err := os.Stdout.Write(answer.Bytes()); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// Stdin returns standard input from its beginning, including what a get that
+// missed the cache has read.
+func Stdin() io.Reader { return io.MultiReader(bytes.NewReader(consumed), os.Stdin) }
+
+// get writes the answer to a request if it can be given from the cache, and
+// reports whether it did.
+func get(input []byte, env settings.LookupEnv, now time.Time, out io.Writer) bool {
+	server, err := request.Server(input)
+	if err != nil || server == "" {
+		return false
+	}
+	s, err := settings.Load(env, nil)
+	if err != nil || s.Log.Level == "debug" {
+		return false // at debug even a warm get has something to log
+	}
+	return credentials.Get(helper{settings: s, now: now}, bytes.NewReader([]byte(server)), out) == nil
+}
+
+// helper has nothing but Get; credentials.Get calls nothing else.
+type helper struct {
+	credentials.Helper
+	settings settings.Settings
+	now      time.Time
+}
+
+var errCold = errors.New("not in the cache")
+
+func (h helper) Get(server string) (user, password string, err error) {
+	f, err := lookup.Find(h.settings, server, lookup.Choice{})
+	if err != nil {
+		return "", "", err
+	}
+	if !f.Fresh(h.now) || !f.Listed() {
+		return "", "", errCold
+	}
+	return f.Entry.Token.User, f.Entry.Token.Password.Reveal(), nil
+}
