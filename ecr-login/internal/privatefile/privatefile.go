@@ -11,10 +11,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"ecr-credential-helper/ecr-login/internal/fspath"
 )
 
 // Errors that say why a file is not trusted. They stand for an attack, another
@@ -54,7 +55,7 @@ func Read(path string, limit int64) ([]byte, error) {
 // power, finds the old content or the new, never a mixture. The file's folder
 // must exist.
 func Write(path string, data []byte) (err error) {
-	f, err := createTemp(filepath.Dir(path))
+	f, err := createTemp(fspath.Dir(path))
 	if err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func MkdirAll(dir string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if parent := filepath.Dir(dir); parent != dir {
+	if parent := fspath.Dir(dir); parent != dir {
 		if err := MkdirAll(parent); err != nil {
 			return err
 		}
@@ -136,7 +137,7 @@ func IsTemp(name string) bool { return strings.HasPrefix(name, TempPrefix) }
 // not used because its mode depends on the umask.
 func createTemp(dir string) (*os.File, error) {
 	const tries = 10
-	base := filepath.Join(dir, TempPrefix+strconv.Itoa(os.Getpid())+"-")
+	base := fspath.Join(dir, TempPrefix+strconv.Itoa(os.Getpid())+"-")
 	var err error
 	for range tries {
 		var f *os.File

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
+	"ecr-credential-helper/ecr-login/internal/fspath"
 	"ecr-credential-helper/ecr-login/internal/privatefile"
 )
 
@@ -58,7 +58,7 @@ func (s Settings) ConfigPath() (path string, named bool) {
 	if s.Dir == "" {
 		return "", false
 	}
-	return filepath.Join(s.Dir, configName), false
+	return fspath.Join(s.Dir, configName), false
 }
 
 // readFile returns the configuration file's content, or nil when there is none.
@@ -83,7 +83,7 @@ func (s Settings) readFile(parse Parser) (*File, error) {
 	sum := hex.EncodeToString(hash[:])
 	compiledPath := ""
 	if s.Dir != "" {
-		compiledPath = filepath.Join(s.Dir, compiledName)
+		compiledPath = fspath.Join(s.Dir, compiledName)
 		if data, err := privatefile.Read(compiledPath, maxConfig); err == nil {
 			var c compiled
 			if json.Unmarshal(data, &c) == nil && c.Version == compiledVersion && c.SHA256 == sum && c.File != nil {

@@ -9,11 +9,12 @@ package settings
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"ecr-credential-helper/ecr-login/internal/fspath"
 )
 
 // Names of the environment variables that are ours. Those of AWS are read by
@@ -122,7 +123,7 @@ func Load(env LookupEnv, parse Parser) (Settings, error) {
 	}
 	s.Dir = expandHome(value(env, EnvCacheDir), s.Home)
 	if s.Dir == "" && s.Home != "" {
-		s.Dir = filepath.Join(s.Home, ".ecr")
+		s.Dir = fspath.Join(s.Home, ".ecr")
 	}
 	s.CacheDisabled = value(env, EnvDisableCache) != ""
 	s.IgnoreStorage = truthy(value(env, EnvIgnoreStorage))
@@ -216,7 +217,7 @@ func home(env LookupEnv) string {
 		name = "USERPROFILE"
 	}
 	h := value(env, name)
-	if !filepath.IsAbs(h) {
+	if !fspath.IsAbs(h) {
 		return "" // a relative one would scatter tokens over working directories
 	}
 	return h
@@ -232,7 +233,7 @@ func expandHome(path, home string) string {
 	if home == "" {
 		return ""
 	}
-	return filepath.Join(home, rest)
+	return fspath.Join(home, rest)
 }
 
 func contains(list []string, s string) bool {

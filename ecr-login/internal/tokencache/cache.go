@@ -12,11 +12,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"ecr-credential-helper/ecr-login/internal/fspath"
 	"ecr-credential-helper/ecr-login/internal/privatefile"
 	"ecr-credential-helper/ecr-login/registry"
 	"ecr-credential-helper/ecr-login/token"
@@ -50,9 +50,9 @@ const (
 // there. An empty dir makes a cache that keeps nothing.
 func New(dir string) Cache { return Cache{dir} }
 
-func (c Cache) tokens() string { return filepath.Join(c.dir, tokensDir) }
+func (c Cache) tokens() string { return fspath.Join(c.dir, tokensDir) }
 
-func (c Cache) path(k Key) string { return filepath.Join(c.dir, tokensDir, k.String()+suffix) }
+func (c Cache) path(k Key) string { return fspath.Join(c.dir, tokensDir, k.String()+suffix) }
 
 // Get returns the entry of a key, whatever its age. It is false for an entry
 // that is absent or cannot be trusted.
@@ -179,7 +179,7 @@ func (c Cache) prune(now time.Time) {
 		if err != nil {
 			continue
 		}
-		path := filepath.Join(c.tokens(), d.Name())
+		path := fspath.Join(c.tokens(), d.Name())
 		if privatefile.IsTemp(d.Name()) {
 			// Judged by the wall clock, for that is what stamped the file.
 			if time.Since(info.ModTime()) > privatefile.TempLife {

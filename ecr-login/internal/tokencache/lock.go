@@ -2,9 +2,9 @@ package tokencache
 
 import (
 	"os"
-	"path/filepath"
 	"strconv"
 
+	"ecr-credential-helper/ecr-login/internal/fspath"
 	"ecr-credential-helper/ecr-login/internal/privatefile"
 )
 
@@ -24,7 +24,7 @@ func (c Cache) tryLock(k Key) (unlock func(), ok bool, err error) {
 	if c.dir == "" {
 		return func() {}, true, nil
 	}
-	dir := filepath.Join(c.dir, locksDir)
+	dir := fspath.Join(c.dir, locksDir)
 	if err := privatefile.MkdirAll(dir); err != nil {
 		return nil, false, err
 	}
@@ -35,7 +35,7 @@ func (c Cache) tryLock(k Key) (unlock func(), ok bool, err error) {
 		}
 	}()
 	for i := range probes {
-		f, err := privatefile.OpenLock(filepath.Join(dir, stripeName(k, i)))
+		f, err := privatefile.OpenLock(fspath.Join(dir, stripeName(k, i)))
 		if err != nil {
 			return nil, false, err
 		}

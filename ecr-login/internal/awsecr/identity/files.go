@@ -5,11 +5,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"ecr-credential-helper/ecr-login/internal/fspath"
 )
 
 const (
@@ -39,7 +40,7 @@ func loadShared(env environment, home func() (string, error)) (*sharedFiles, err
 			if err != nil {
 				return nil, err
 			}
-			path = filepath.Join(dir, ".aws", file.name)
+			path = fspath.Join(dir, ".aws", file.name)
 		}
 		text, err := readShared(path)
 		if err != nil {

@@ -1,9 +1,10 @@
 package identity
 
 import (
-	"path/filepath"
 	"strconv"
 	"strings"
+
+	"ecr-credential-helper/ecr-login/internal/fspath"
 )
 
 // resolver walks the SDK's chain and writes down what it passes.
@@ -231,7 +232,7 @@ func (r *resolver) process(p *profile) {
 }
 
 func absolute(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
+	if abs, err := fspath.Abs(path); err == nil {
 		return abs
 	}
 	return path
@@ -248,7 +249,7 @@ func relativeCommand(command string) bool {
 		}
 	}
 	first, _, _ := strings.Cut(strings.TrimLeft(command, ` "'(`), " ")
-	return strings.ContainsAny(first, `/\`) && !filepath.IsAbs(first)
+	return strings.ContainsAny(first, `/\`) && !fspath.IsAbs(first)
 }
 
 // variablesIn returns the names of environment variables that a command line
