@@ -43,7 +43,7 @@ type Inputs struct {
 // any roles are then assumed with.
 type Kind uint8
 
-// The kinds. Their numbers are part of fingerprints.
+// The kinds.
 const (
 	EnvironmentKeys   Kind = iota + 1 // AWS_ACCESS_KEY_ID and its secret
 	ProfileKeys                       // aws_access_key_id and its secret in a profile
@@ -92,7 +92,7 @@ func Resolve(in Inputs) (Identity, error) {
 	}
 	if in.RoleARN != "" {
 		r.assume(in.RoleARN, in.ExternalID, "", "", 0)
-		r.endpoint("endpoint of sts for the configured role", "STS", false)
+		r.endpoint("endpoint of sts", "STS", false)
 	}
 	r.endpoint("endpoint of ecr", "ECR", false)
 	r.endpoint("endpoint of ecr public", "ECR PUBLIC", false)

@@ -48,7 +48,9 @@ func (w world) inputs(t testing.TB, home string) Inputs {
 		write(name, text)
 	}
 	in := w.in
-	in.Home = home
+	if in.Home == "" {
+		in.Home = home
+	}
 	in.LookupEnv = func(name string) (string, bool) {
 		v, ok := w.env[name]
 		return strings.ReplaceAll(v, "$HOME", home), ok

@@ -96,9 +96,9 @@ func (r *resolver) profile(p *profile) error {
 	case p.hasSSO():
 		err = r.sso(p)
 	case p.loginSession != "":
-		r.begin(LoginSession, p.name, "")
-		r.add("login session", strings.TrimSpace(p.loginSession))
-		r.id.detail = strings.TrimSpace(p.loginSession)
+		session := strings.TrimSpace(p.loginSession)
+		r.begin(LoginSession, p.name, session)
+		r.add("login session", session)
 		r.endpoint("endpoint of signin", "Signin", true)
 	case p.process != "":
 		r.process(p)
@@ -135,16 +135,16 @@ func (r *resolver) namedSource(p *profile) error {
 	return uncertain("profile ", quoted(p.name), " has an unknown credential_source: ", quoted(p.credentialSource))
 }
 
+// begin notes where the first credentials come from. It adds no field: the
+// labels that follow differ from kind to kind.
 func (r *resolver) begin(kind Kind, profile, detail string) {
 	r.id.kind, r.id.profile, r.id.detail = kind, profile, detail
-	r.add("source", strconv.Itoa(int(kind)))
 }
 
 // keys notes static keys. Where they stand does not matter: an access key ID
 // belongs to one principal.
 func (r *resolver) keys(kind Kind, accessKeyID, profile string) {
-	r.id.kind, r.id.profile, r.id.detail = kind, profile, abbreviate(accessKeyID)
-	r.add("source", "static keys")
+	r.begin(kind, profile, abbreviate(accessKeyID))
 	r.add("access key ID", accessKeyID)
 }
 
@@ -167,7 +167,7 @@ func (r *resolver) webIdentity(file, role, session, profile string) error {
 	}
 	r.begin(WebIdentity, profile, "")
 	r.id.roles = append(r.id.roles, role)
-	r.add("role", role)
+	r.add("web identity role", role)
 	r.add("session name", session)
 	r.token(token)
 	r.endpoint("endpoint of sts", "STS", true)
@@ -196,7 +196,7 @@ func (r *resolver) sso(p *profile) error {
 	}
 	r.begin(SSO, p.name, d.AccountID+"/"+d.RoleName)
 	r.id.sso = d
-	r.add("session", d.Session)
+	r.add("sso-session", d.Session)
 	r.add("start URL", d.StartURL)
 	r.add("SSO region", d.Region)
 	r.add("account", d.AccountID)
@@ -212,8 +212,8 @@ func (r *resolver) process(p *profile) {
 	r.begin(CredentialProcess, p.name, "")
 	r.add("command", p.process)
 	r.add("profile", p.name)
-	r.add("file", absolute(p.processFile))
-	home, _ := r.home() // the command may do without
+	r.add("config file", absolute(p.processFile))
+	home, _ := r.home() // without one the command gets along, or fails
 	r.add("home", home)
 	if relativeCommand(p.process) {
 		r.add("working directory", absolute("."))

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 )
 
-var rounds = flag.Int("identity.rounds", 300, "rounds of every test that generates its cases")
+var rounds = flag.Int("identity.rounds", 600, "rounds of every test that generates its cases")
 
 // view is what this package and the SDK both say about a profile.
 type view struct {

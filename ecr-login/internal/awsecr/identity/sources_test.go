@@ -81,19 +81,6 @@ func sameKeys(a, b string) bool {
 	return strings.HasPrefix(a, "keys ") && strings.HasPrefix(b, "keys ")
 }
 
-func TestAnotherHomeIsAnotherSSOUser(t *testing.T) {
-	t.Parallel()
-	for _, s := range sources() {
-		if s.says[:3] != "SSO" {
-			continue
-		}
-		a, b := resolved(t, s.world.clone(), t.TempDir()), resolved(t, s.world.clone(), t.TempDir())
-		if a.Fingerprint() == b.Fingerprint() {
-			t.Errorf("%s: two users share a fingerprint", s.name)
-		}
-	}
-}
-
 func TestUncertaintyIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

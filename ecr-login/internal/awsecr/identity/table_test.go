@@ -58,6 +58,14 @@ func mustReplace(text, old, replacement string) string {
 
 func elsewhere() change { return change{"another machine", func(w *world) { w.machine = "2" }} }
 
+// anotherHome keeps the files where they are.
+func anotherHome() change {
+	return change{"another home", func(w *world) {
+		w.in.Home = "/elsewhere"
+		w.env["AWS_CONFIG_FILE"], w.env["AWS_SHARED_CREDENTIALS_FILE"] = "$HOME/.aws/config", "$HOME/.aws/credentials"
+	}}
+}
+
 func jwt(claims string) string {
 	b64 := base64.RawURLEncoding.EncodeToString
 	return b64([]byte(`{"alg":"RS256"}`)) + "." + b64([]byte(claims)) + "." + b64([]byte("signature"))
@@ -175,7 +183,7 @@ func sources() []source {
 			},
 			other: append(endpoints(),
 				inConfig(pull, push), inConfig("external_id = e", "external_id = f"), inConfig("external_id = e\n", ""),
-				inConfig("name = n", "name = m"), inConfig("3600", "7200"), inConfig("duration_seconds = 3600", "mfa_serial = m"),
+				inConfig("name = n", "name = m"), inConfig("3600", "7200"), inConfig("duration_seconds", "mfa_serial = m\nduration_seconds"),
 				inCredentials("ALICE0", "ALICE1"), inCredentials("[base]\n"+alice, "[base]\nrole_arn = "+push+"\n"+alice),
 				inConfig("source_profile = base", "credential_source = Ec2InstanceMetadata"), stsEndpoint(),
 				change{"the credentials file says another role", func(w *world) { w.credentials += "[p]\nrole_arn = " + push + "\n" }},
@@ -214,7 +222,7 @@ func sources() []source {
 		},
 		{
 			name: "a role that lends itself the keys", says: "role " + pull + " (profile p, static keys AKIA…ICE0)",
-			world: world{in: Inputs{Profile: "p"}, credentials: "[p]\nrole_arn = " + pull + "\nexternal_id = e\nsource_profile = p\n" + alice},
+			world: world{in: Inputs{Profile: "p"}, credentials: "[p]\nrole_arn = " + pull + "\nexternal_id = own\nsource_profile = p\n" + alice},
 			other: []change{inCredentials("ALICE0", "ALICE1"), inCredentials(pull, push)},
 			same:  []change{inCredentials("source_profile = p\n", "")},
 		},
@@ -257,6 +265,7 @@ func sources() []source {
 			other: append(endpoints(),
 				inConfig("--for", "--to"), inConfig("/bin/creds", "bin/creds"), setEnv("WHOM", "x"), setEnv("WHAT", "x"), setEnv("WHERE", "x"),
 				setEnv("AWS_PROFILE", "p"), setEnv("AWS_CONFIG_FILE", "$HOME/.aws/config"),
+				setEnv("AWS_SHARED_CREDENTIALS_FILE", "$HOME/.aws/credentials"), setEnv("AWS_DEFAULT_PROFILE", "p"),
 				change{"another profile", func(w *world) { w.config = mustReplace(w.config, "profile p", "profile q"); w.in.Profile = "q" }},
 				change{"the other file", func(w *world) { w.credentials, w.config = mustReplace(w.config, "profile ", ""), "" }},
 				change{"keys for the command", func(w *world) {
@@ -270,7 +279,7 @@ func sources() []source {
 			world: world{in: Inputs{Profile: "p"}, config: "[profile p]\nsso_start_url = https://a\nsso_region = eu-west-1\nsso_account_id = 111122223333\nsso_role_name = Admin\n"},
 			other: append(endpoints(),
 				inConfig("https://a", "https://b"), inConfig("eu-west-1", "eu-west-2"), inConfig("111122223333", "111122223334"), inConfig("Admin", "Reader"),
-				setEnv("AWS_ENDPOINT_URL_SSO", "http://127.0.0.1:1"),
+				setEnv("AWS_ENDPOINT_URL_SSO", "http://127.0.0.1:1"), anotherHome(),
 				inConfig("[profile p]", "[profile p]\nrole_arn = "+pull),
 			),
 			same: []change{inFile(".aws/sso/cache/x.json", `{"accessToken":"new"}`), elsewhere(), stsEndpoint()},
@@ -285,7 +294,7 @@ func sources() []source {
 			},
 			other: []change{
 				inConfig("https://a", "https://b"), inConfig("eu-west-1", "eu-west-2"), inConfig("111122223333", "111122223334"), inConfig("Admin", "Reader"),
-				inConfig("sso_session = s", "sso_session = t"),
+				inConfig("sso_session = s", "sso_session = t"), anotherHome(),
 			},
 			same: []change{inConfig("sso_session = s", "sso_session = s\nsso_region = eu-west-1"), inConfig("[sso-session s]\n", "[sso-session s]\nsso_registration_scopes = x\n")},
 		},
