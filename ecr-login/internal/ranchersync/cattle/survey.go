@@ -1,0 +1,314 @@
+package cattle
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ecr-credential-helper/ecr-login/internal/ranchersync"
+	"ecr-credential-helper/ecr-login/registry"
+)
+
+const (
+	registriesPath  = "/registries"
+	credentialsPath = "/registrycredentials"
+)
+
+// Registries and credentials are in one of these states, of which [settling]
+// sums up those that end in active by themselves.
+const (
+	active   = "active"
+	inactive = "inactive"
+)
+
+// reg is a registry of the environment.
+type reg struct {
+	id, address    string
+	host           string // of the ECR registry that the address names; or empty
+	state, failure string // failure: why its last transition failed
+	creds          []cred // that are not gone, by ascending id
+}
+
+// bare reports whether the address is the host and nothing else, in any case:
+// only then a pull finds it.
+func (r *reg) bare() bool { return strings.EqualFold(r.address, r.host) }
+
+// cred is a credential of a registry.
+type cred struct {
+	id, uid, registry string
+	user, description string
+	state, failure    string
+}
+
+// survey is what an environment held.
+type survey struct {
+	*client
+	regs      []*reg // that are not gone, by ascending id
+	byHost    map[string][]*reg
+	ecr       []registry.Registry
+	addresses []string
+}
+
+// Survey lists all registries and all credentials of the environment: two
+// requests, and more when there are more than a page of either.
+func (t *Target) Survey(ctx context.Context) (ranchersync.Survey, error) {
+	regs, err := t.c.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &survey{client: t.c, regs: regs, byHost: map[string][]*reg{}}
+	for _, r := range regs {
+		s.addresses = append(s.addresses, clean(r.address))
+		if r.host == "" {
+			continue
+		}
+		if s.byHost[r.host] == nil {
+			if parsed, err := registry.Parse(r.host); err == nil {
+				s.ecr = append(s.ecr, parsed)
+			}
+		}
+		s.byHost[r.host] = append(s.byHost[r.host], r)
+	}
+	slices.Sort(s.addresses)
+	if len(regs) == 0 {
+		t.c.askProjects(ctx)
+	}
+	return s, nil
+}
+
+// look reads the environment, by the version of the API that the server has.
+func (c *client) look(ctx context.Context) ([]*reg, error) {
+	registries, err := c.registries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.oneEnvironment(ctx, registries); err != nil {
+		return nil, err
+	}
+	credentials, err := list[credentialJSON](ctx, c, credentialsPath, nil)
+	if err != nil {
+		return nil, err
+	}
+	return join(registries, credentials), nil
+}
+
+// registries lists them, and finds out which version of the API there is. An old
+// Rancher answers the newer version's path with 404 or with its web interface.
+func (c *client) registries(ctx context.Context) ([]registryJSON, error) {
+	if c.versionKnown() {
+		return list[registryJSON](ctx, c, registriesPath, nil)
+	}
+	var telling error // the more telling one of two failures
+	for _, version := range []string{versionTwo, versionOne} {
+		c.setVersion(version)
+		found, err := list[registryJSON](ctx, c, registriesPath, nil)
+		if err == nil {
+			return found, nil
+		}
+		c.setVersion("")
+		absent := isStatus(err, http.StatusNotFound)
+		if !absent && ranchersync.ReasonOf(err) != ranchersync.ReasonAnswer {
+			return nil, err
+		}
+		if !absent && telling == nil {
+			telling = err
+		}
+	}
+	if telling == nil {
+		telling = ranchersync.Errorf(ranchersync.ReasonMissing, "there is no Rancher 1.x API at %s: neither /v2-beta nor /v1 is found", c.Address).
+			WithHint("check the URL; Rancher 2.x has another API")
+	}
+	return nil, telling
+}
+
+func (c *client) versionKnown() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version != ""
+}
+
+func (c *client) setVersion(v string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version = v
+}
+
+// oneEnvironment refuses what only an administrator's account key without a
+// project is shown: registries of several environments. It could write none.
+func (c *client) oneEnvironment(ctx context.Context, registries []registryJSON) error {
+	if c.Project != "" {
+		return nil
+	}
+	accounts := map[string]bool{}
+	for _, r := range registries {
+		if r.AccountID != "" {
+			accounts[r.AccountID] = true
+		}
+	}
+	if len(accounts) < 2 {
+		return nil
+	}
+	c.askProjects(ctx)
+	return ranchersync.Errorf(ranchersync.ReasonRefused,
+		"this is an account key: it sees the registries of %d environments and may write none", len(accounts)).
+		WithHint("%s", advice+c.environments())
+}
+
+// askProjects learns which environments the key sees, for a hint.
+func (c *client) askProjects(ctx context.Context) {
+	c.mu.Lock()
+	asked := c.asked
+	c.asked = true
+	c.mu.Unlock()
+	if asked {
+		return
+	}
+	// Not below an environment's path, and without patience: it is only a hint.
+	plain := &client{Config: c.Config, http: c.http, version: c.apiVersion()}
+	plain.Project, plain.Patience = "", 1
+	projects, err := list[projectJSON](ctx, plain, "/projects", nil)
+	if err != nil || len(projects) == 0 {
+		return
+	}
+	var names []string
+	for _, p := range projects[:min(len(projects), 10)] {
+		names = append(names, clean(p.Name)+" ("+p.ID+")")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hint = "; the key sees: " + strings.Join(names, ", ")
+	if more := len(projects) - len(names); more > 0 {
+		c.hint += " and " + strconv.Itoa(more) + " more"
+	}
+}
+
+// environments is what askProjects learned, as the end of a hint.
+func (c *client) environments() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hint
+}
+
+// registryCredentials lists the credentials of one registry.
+func (c *client) registryCredentials(ctx context.Context, id string) ([]cred, error) {
+	found, err := list[credentialJSON](ctx, c, credentialsPath, url.Values{"registryId": {id}})
+	if err != nil {
+		return nil, err
+	}
+	creds := make([]cred, 0, len(found))
+	for _, j := range found {
+		if j.RegistryID == id && !gone(j.State) {
+			creds = append(creds, credOf(j))
+		}
+	}
+	slices.SortFunc(creds, func(a, b cred) int { return compareIDs(a.id, b.id) })
+	return creds, nil
+}
+
+// join puts credentials to their registries and leaves out what is gone.
+func join(registries []registryJSON, credentials []credentialJSON) []*reg {
+	regs := make([]*reg, 0, len(registries))
+	byID := make(map[string]*reg, len(registries))
+	for _, j := range registries {
+		if gone(j.State) {
+			continue
+		}
+		r := regOf(j)
+		regs = append(regs, r)
+		byID[r.id] = r
+	}
+	for _, j := range credentials {
+		if r := byID[j.RegistryID]; r != nil && !gone(j.State) {
+			r.creds = append(r.creds, credOf(j))
+		}
+	}
+	slices.SortFunc(regs, func(a, b *reg) int { return compareIDs(a.id, b.id) })
+	for _, r := range regs {
+		slices.SortFunc(r.creds, func(a, b cred) int { return compareIDs(a.id, b.id) })
+	}
+	return regs
+}
+
+func regOf(j registryJSON) *reg {
+	// Longer than any host name; kept short because all of them are kept.
+	r := &reg{id: j.ID, address: cut(j.ServerAddress, 512), state: cut(j.State, 64), failure: j.failure()}
+	if parsed, err := registry.Parse(r.address); err == nil {
+		r.host = parsed.Host()
+	}
+	return r
+}
+
+func credOf(j credentialJSON) cred {
+	return cred{
+		id: j.ID, uid: cut(j.UUID, 64), registry: j.RegistryID,
+		user: cut(j.PublicValue, 4096), description: cut(j.Description, 8192),
+		state: cut(j.State, 64), failure: j.failure(),
+	}
+}
+
+// failure is why a resource's transition failed; empty when it did not.
+func (c common) failure() string {
+	if c.Transitioning != "error" {
+		return ""
+	}
+	if c.TransitioningMessage == "" {
+		return "no reason given"
+	}
+	return clean(c.TransitioningMessage)
+}
+
+func cut(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "")
+	}
+	return s
+}
+
+// gone reports whether a resource in this state only looks as if it were there:
+// Rancher may show removed ones for some time.
+func gone(state string) bool {
+	return state == "removed" || state == "purging" || state == "purged"
+}
+
+// settling reports whether a resource in this state becomes active by itself.
+func settling(state string) bool {
+	switch state {
+	case "requested", "registering", "activating", "updating-active":
+		return true
+	default:
+		return false
+	}
+}
+
+// compareIDs orders ids such as 1c9 and 1c18 by their numbers, as Rancher's
+// database does.
+func compareIDs(a, b string) int {
+	prefixA, numberA := splitID(a)
+	prefixB, numberB := splitID(b)
+	if prefixA != prefixB || numberA < 0 || numberB < 0 {
+		return strings.Compare(a, b)
+	}
+	return cmp.Compare(numberA, numberB)
+}
+
+func splitID(id string) (prefix string, number int64) {
+	at := len(id)
+	for at > 0 && id[at-1] >= '0' && id[at-1] <= '9' {
+		at--
+	}
+	n, err := strconv.ParseInt(id[at:], 10, 64)
+	if err != nil {
+		return id, -1
+	}
+	return id[:at], n
+}
+
+// Addresses are those of all registries, fit for a terminal.
+func (s *survey) Addresses() []string { return s.addresses }
+
+// Registries are the ECR registries among them, each once.
+func (s *survey) Registries() []registry.Registry { return s.ecr }

@@ -1,0 +1,157 @@
+package cattle
+
+import (
+	"net/url"
+	"strings"
+
+	"ecr-credential-helper/ecr-login/internal/ranchersync"
+)
+
+// The versions of the API, in the order of preference.
+const (
+	versionTwo = "v2-beta"
+	versionOne = "v1"
+)
+
+// Address is where a Rancher's API lives, read from whatever form of its URL
+// people have at hand.
+type Address struct {
+	origin  string // scheme and host, such as https://rancher.example.com:8443
+	prefix  string // a path in front of the API; empty or /like/this
+	Project string // the environment named in the URL, such as 1a5; or empty
+}
+
+// ParseURL reads a Rancher URL: with or without /v1 or /v2-beta, with or without
+// /projects/<id>, below a path prefix, with slashes at the end, or copied from
+// the browser (…/env/<id>/…). Which version is really used, the server decides.
+//
+// Errors are of [ranchersync.ReasonConfig] and never quote user information.
+func ParseURL(raw string) (Address, error) {
+	raw = strings.TrimSpace(raw)
+	bad := func(format string, args ...any) *ranchersync.Error {
+		return ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL "+format, args...)
+	}
+	if raw == "" {
+		return Address{}, bad("is empty")
+	}
+	for _, c := range raw {
+		if c <= ' ' || c == 0x7f || c == '\\' {
+			return Address{}, bad("holds a space, a backslash or a control character")
+		}
+	}
+	if !strings.Contains(raw, "://") {
+		return Address{}, bad("has no scheme").WithHint("write https://… in front of it")
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		// The parser's error quotes the URL, which may hold a password.
+		return Address{}, bad("cannot be read").WithHint("it looks like https://rancher.example.com/v2-beta/projects/1a5")
+	}
+	u.Scheme = strings.ToLower(u.Scheme)
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return Address{}, bad("has the scheme %s, not https or http", clean(u.Scheme))
+	case u.User != nil:
+		return Address{}, bad("holds a user name or password").
+			WithHint("give the access key and the file with the secret key on their own")
+	case u.Hostname() == "":
+		return Address{}, bad("names no host")
+	case u.RawQuery != "" || u.ForceQuery:
+		return Address{}, bad("has a query").WithHint("leave out everything from the ? on")
+	case u.Fragment != "":
+		return Address{}, bad("has a fragment").WithHint("leave out everything from the # on")
+	case u.RawPath != "":
+		return Address{}, bad("has an escaped path").WithHint("leave out everything behind the API's version")
+	}
+	a := Address{origin: u.Scheme + "://" + strings.ToLower(u.Host)}
+	if err := a.readPath(u.Path); err != nil {
+		return Address{}, err
+	}
+	return a, nil
+}
+
+// readPath finds prefix and environment in the URL's path.
+func (a *Address) readPath(path string) error {
+	parts := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
+	for i, part := range parts {
+		if part == "." || part == ".." {
+			return ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL has dots for a path")
+		}
+		rest := parts[i+1:]
+		switch strings.ToLower(part) {
+		case versionOne, versionTwo:
+			a.setPrefix(parts[:i])
+			return a.readScope(rest)
+		case "v2", "v3":
+			return ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL is one of API %s, and this speaks v1 and v2-beta", part).
+				WithHint("Rancher 1.x has the endpoint to copy under API, Keys, Advanced Options")
+		case "env":
+			// The address bar of Rancher's own web interface.
+			if len(rest) > 0 && plainID(rest[0]) {
+				a.setPrefix(parts[:i])
+				a.Project = rest[0]
+				return nil
+			}
+		}
+	}
+	a.setPrefix(parts)
+	return nil
+}
+
+func (a *Address) setPrefix(parts []string) {
+	for _, p := range parts {
+		a.prefix += "/" + p
+	}
+}
+
+// readScope reads what follows the API's version.
+func (a *Address) readScope(rest []string) error {
+	if len(rest) > 0 && strings.EqualFold(rest[0], "projects") {
+		if len(rest) == 1 {
+			return nil
+		}
+		if !plainID(rest[1]) {
+			return ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL names the environment %q, which cannot be an id", clean(rest[1])).
+				WithHint("an environment's id looks like 1a5")
+		}
+		a.Project = rest[1]
+		rest = rest[2:]
+	}
+	if len(rest) == 0 || len(rest) == 1 && (strings.EqualFold(rest[0], "schemas") || strings.EqualFold(rest[0], "registries")) {
+		return nil
+	}
+	return ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL goes on behind the API's version with %q", clean(rest[0])).
+		WithHint("end it with /v2-beta or /v2-beta/projects/<id>")
+}
+
+// String is the URL without version.
+func (a Address) String() string { return a.origin + a.prefix }
+
+// Plain reports whether requests would travel unencrypted.
+func (a Address) Plain() bool { return strings.HasPrefix(a.origin, "http://") }
+
+// root is the URL that resources hang under. A project must be part of it: its
+// own resource, …/projects/<id>, is no scope.
+func (a Address) root(version, project string) string {
+	r := a.origin + a.prefix + "/" + version
+	if project != "" {
+		r += "/projects/" + project
+	}
+	return r
+}
+
+// plainID reports whether a server's id can stand in a path as it is.
+func plainID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// ValidProject reports whether s can be the id of an environment.
+func ValidProject(s string) bool { return plainID(s) }

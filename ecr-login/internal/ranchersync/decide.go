@@ -1,0 +1,158 @@
+package ranchersync
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// decide settles what is to be done about an entry, now that its token is known.
+func (s *Syncer) decide(p *jobPlan, e *Entry) {
+	switch e.Action {
+	case Fail:
+		e.fail(e.Err)
+		return
+	case Skip:
+		e.Status = Skipped
+		return
+	}
+	e.Status = Planned
+	tok := p.tokens[e.Host]
+	if err := p.survey.Fits(s.push(p, e, tok)); err != nil {
+		e.Action = Fail
+		e.fail(err)
+		return
+	}
+	if e.Action == Create {
+		e.Expires = tok.Expires
+		return
+	}
+	held, why := s.held(p, e, tok)
+	if why != "" {
+		e.Why, e.Expires = why, tok.Expires
+		return
+	}
+	e.Expires = held.Expires
+	switch {
+	case e.Activates:
+		e.Action, e.Why = Activate, "its token is good, but it is inactive"
+	default:
+		e.Action, e.Status = Keep, Unchanged
+		switch {
+		case e.Unused != nil:
+			e.fail(e.Unused)
+		case p.doubts[e.Host] != nil:
+			e.fail(&Error{Reason: ReasonUnverified, Err: p.doubts[e.Host]})
+		}
+	}
+}
+
+// held is what the entry's credential holds as far as that is known. When that
+// is not good enough it says why instead.
+func (s *Syncer) held(p *jobPlan, e *Entry, tok Token) (held pushed, why string) {
+	now, need, key := s.Clock.Now(), needed(s.Interval), p.Target.Key()
+	if p.Force {
+		return pushed{}, "a push was asked for"
+	}
+	if e.User != tok.User {
+		return pushed{}, "its user name is not " + tok.User
+	}
+	known, ok := s.Memory.recall(key, e)
+	sameToken := known.Mark == s.Memory.mark(key, tok.Password.Reveal())
+	owner := s.Memory.mark(key, tok.Identity)
+	if p.Annotate {
+		if n := e.Note; n == nil {
+			return pushed{}, "it carries no note of its token"
+		} else if !ok {
+			// Pushed from elsewhere: the note is all there is to go by.
+			known, ok = pushed{At: n.Expires.Add(-usualLife), Expires: n.Expires}, true
+			sameToken = n.Mark == publicMark(e.Host, tok.Password.Reveal())
+			owner = publicMark("", tok.Identity)
+			known.Owner = n.Owner
+		} else if !n.Expires.Equal(known.Expires.Truncate(time.Second)) {
+			return pushed{}, "its note is not of the token that was pushed from here"
+		}
+	}
+	switch {
+	case !ok:
+		return pushed{}, "what it holds is not known here"
+	case !known.suffices(now, need):
+		if left := known.Expires.Sub(now); left > 0 {
+			return pushed{}, "its token ends in " + brief(left)
+		}
+		return pushed{}, "its token has ended"
+	case !sameToken && (owner == "" || owner != known.Owner):
+		return pushed{}, "its token is not the one in use now"
+	}
+	return known, ""
+}
+
+// push is what is handed over for an entry.
+func (s *Syncer) push(p *jobPlan, e *Entry, tok Token) Push {
+	push := Push{User: tok.User, Password: tok.Password}
+	if p.Annotate {
+		push.Note = &Note{
+			Expires: tok.Expires.Truncate(time.Second),
+			Mark:    publicMark(e.Host, tok.Password.Reveal()), Owner: publicMark("", tok.Identity),
+		}
+	}
+	return push
+}
+
+// each calls f for all items, at most n at a time, and waits for all.
+func each[T any](n int, items []T, f func(T)) {
+	next := make(chan T)
+	var all sync.WaitGroup
+	for range min(n, len(items)) {
+		all.Go(func() {
+			for item := range next {
+				f(item)
+			}
+		})
+	}
+	for _, item := range items {
+		next <- item
+	}
+	close(next)
+	all.Wait()
+}
+
+// counter counts the steps of one part of a run.
+type counter struct {
+	part  string
+	total int
+	tell  func(Progress)
+
+	mu   sync.Mutex
+	done int
+}
+
+func (c *counter) start() { c.tell(Progress{Part: c.part, Total: c.total}) }
+
+func (c *counter) step() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done++
+	c.tell(Progress{Part: c.part, Done: c.done, Total: c.total})
+}
+
+func joinSome(words []string) string { return strings.Join(words, ", ") }
+
+// brief writes a duration for people: 5h 20m, 3m, 40s.
+func brief(d time.Duration) string {
+	switch {
+	case d >= time.Hour:
+		if m := int(d.Minutes()) % 60; m != 0 {
+			return fmt.Sprintf("%dh %dm", int(d.Hours()), m)
+		}
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	default:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	}
+}
+
+// stamp writes a time for people.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -1,0 +1,90 @@
+package ranchersync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Reason says what kind of failure one is: it decides the exit code and labels
+// metrics.
+type Reason string
+
+// The reasons. Their values are part of the JSON output and of the metrics.
+const (
+	ReasonConfig      Reason = "config"      // the settings cannot work
+	ReasonRefused     Reason = "refused"     // the target refused the keys: 401, 403, 405
+	ReasonAWS         Reason = "aws"         // no token
+	ReasonUnreachable Reason = "unreachable" // no answer, or none but 5xx, after retries
+	ReasonAnswer      Reason = "answer"      // an answer that makes no sense
+	ReasonRejected    Reason = "rejected"    // the target found fault with a request
+	ReasonMissing     Reason = "missing"     // the registry or its credential is not there
+	ReasonState       Reason = "state"       // inactive, being removed, or failed in transition
+	ReasonUnverified  Reason = "unverified"  // pushed, but a pull would not use it
+	ReasonInterrupted Reason = "interrupted" // the run was told to stop, or ran out of time
+)
+
+// Error is a failure with its reason and, often, what to do about it.
+type Error struct {
+	Reason Reason
+	Err    error
+	Hint   string // a sentence for people; may be empty
+}
+
+// Errorf makes an Error without a hint.
+func Errorf(reason Reason, format string, args ...any) *Error {
+	return &Error{Reason: reason, Err: fmt.Errorf(format, args...)}
+}
+
+// WithHint returns e with a hint.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ReasonOf returns the reason of an error; errors of others count as an answer
+// that makes no sense, or as an interruption when a context ended.
+func ReasonOf(err error) Reason {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e.Reason
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return ReasonInterrupted
+	default:
+		return ReasonAnswer
+	}
+}
+
+// HintOf returns the hint that belongs to an error, or "". Besides [Error] it
+// asks any error in the chain that has a method Hint() string.
+func HintOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Hint != "" {
+		return e.Hint
+	}
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
+
+// Problem is an error as it is reported.
+type Problem struct {
+	Reason  Reason `json:"reason"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+func problem(err error) *Problem {
+	if err == nil {
+		return nil
+	}
+	return &Problem{Reason: ReasonOf(err), Message: err.Error(), Hint: HintOf(err)}
+}

@@ -1,0 +1,171 @@
+package ranchersync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// DefaultInterval is how often a loop runs: twice in a token's life.
+	DefaultInterval = 6 * time.Hour
+	// MinInterval keeps a typing error from becoming a flood.
+	MinInterval = time.Minute
+
+	firstRetry = 30 * time.Second
+	longRetry  = 15 * time.Minute
+	soonest    = 10 * time.Second
+	// slice is the longest wait without a look at the wall clock: a machine that
+	// was suspended, or whose clock was put right, must notice soon.
+	slice = 30 * time.Second
+)
+
+// Loop runs jobs for ever, each on a schedule of its own: at the start, then
+// every interval, or earlier when half of what remains of its tokens' life is
+// less. What failed is tried again soon, and ever less so.
+type Loop struct {
+	Syncer   *Syncer
+	Jobs     []Job
+	Interval time.Duration  // default: DefaultInterval
+	Timeout  time.Duration  // for one run; 0: none
+	Chance   func() float64 // numbers in [0,1) for jitter; default: math/rand/v2
+	Observe  func(*Report)  // is given every report
+	schedule []*appointment
+}
+
+// appointment is when a job is due next.
+type appointment struct {
+	job   Job
+	due   time.Time     // by the wall clock
+	left  time.Duration // by time spent waiting, should that come first
+	fails int           // in a row
+}
+
+// Run runs until ctx ends. Writes under way are finished then.
+func (l *Loop) Run(ctx context.Context) {
+	if l.Interval <= 0 {
+		l.Interval = DefaultInterval
+	}
+	if l.Chance == nil {
+		l.Chance = rand.Float64
+	}
+	clock := l.Syncer.Clock
+	l.schedule = nil
+	for _, job := range l.Jobs {
+		l.schedule = append(l.schedule, &appointment{job: job})
+	}
+	for ctx.Err() == nil {
+		now := clock.Now()
+		var due []*appointment
+		wait := slice
+		for _, a := range l.schedule {
+			if a.left <= 0 || !now.Before(a.due) {
+				due = append(due, a)
+				continue
+			}
+			wait = min(wait, a.left, a.due.Sub(now))
+		}
+		if len(due) > 0 {
+			l.run(ctx, due)
+			continue
+		}
+		if clock.Wait(ctx, wait) != nil {
+			return
+		}
+		for _, a := range l.schedule {
+			a.left -= wait
+		}
+	}
+}
+
+// run runs the jobs that are due and makes the next appointments.
+func (l *Loop) run(ctx context.Context, due []*appointment) {
+	jobs := make([]Job, len(due))
+	for i, a := range due {
+		jobs[i] = a.job
+	}
+	runCtx, cancel := ctx, context.CancelFunc(func() {})
+	if l.Timeout > 0 {
+		runCtx, cancel = context.WithTimeoutCause(ctx, l.Timeout, ErrTimeout(l.Timeout))
+	}
+	report := l.Syncer.Run(runCtx, jobs)
+	cancel()
+	if ctx.Err() != nil {
+		// Told to stop: what was not reached is no failure of anybody's.
+		return
+	}
+	now := l.Syncer.Clock.Now()
+	for i, a := range due {
+		l.appoint(ctx, a, report.Targets[i], now)
+	}
+	if l.Observe != nil {
+		l.Observe(report)
+	}
+}
+
+// appoint decides when a job runs next.
+func (l *Loop) appoint(ctx context.Context, a *appointment, t TargetReport, now time.Time) {
+	next := l.Interval
+	if t.Failed() {
+		// Not sooner for tokens near their end either: what can be done about
+		// them is just what failed.
+		next = min(longRetry, l.Interval)
+		if a.fails < 10 {
+			next = min(next, firstRetry<<a.fails)
+		}
+		a.fails++
+	} else {
+		a.fails = 0
+		if first := t.Earliest(); !first.IsZero() {
+			next = min(next, max(first.Sub(now)/2, soonest))
+		}
+	}
+	next -= time.Duration(l.Chance() * float64(next) / 10)
+	a.left, a.due = next, now.Add(next)
+
+	level, text := slog.LevelInfo, "in order"
+	if t.Failed() {
+		level, text = slog.LevelError, "not in order"
+	}
+	var totals Totals
+	for _, e := range t.Registries {
+		totals.count(e.Status)
+	}
+	args := []any{
+		"target", t.Name, "changed", totals.Updated + totals.Created + totals.Activated, "unchanged", totals.Unchanged,
+		"failed", totals.Failed + totals.Unverified, "seconds", fmt.Sprintf("%.1f", t.Seconds), "next", next.Round(time.Second).String(),
+	}
+	if t.Error != nil {
+		args = append(args, "because", t.Error.Message, "hint", t.Error.Hint)
+	}
+	l.Syncer.Log.Log(ctx, level, text, args...)
+	for _, e := range t.Registries {
+		l.logEntry(ctx, t.Name, e)
+	}
+}
+
+func (l *Loop) logEntry(ctx context.Context, target string, e EntryReport) {
+	args := []any{"target", target, "registry", e.Registry, "credential", e.CredentialID}
+	switch {
+	case e.Error != nil:
+		l.Syncer.Log.Log(ctx, slog.LevelError, string(e.Status), append(args, "because", e.Error.Message, "hint", e.Error.Hint)...)
+	case e.Status == Unchanged, e.Status == Skipped:
+		l.Syncer.Log.Log(ctx, slog.LevelDebug, string(e.Status), args...)
+	default:
+		if e.Expires != nil {
+			args = append(args, "until", e.Expires.Format(time.RFC3339))
+		}
+		l.Syncer.Log.Log(ctx, slog.LevelInfo, string(e.Status), args...)
+	}
+	for _, w := range e.Warnings {
+		l.Syncer.Log.Log(ctx, slog.LevelWarn, w, args[:6]...)
+	}
+}
+
+// ErrTimeout is why a run ended that took longer than it may.
+func ErrTimeout(limit time.Duration) error {
+	return errors.New("the run took longer than " + brief(limit))
+}

@@ -1,0 +1,184 @@
+package ranchersync
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"ecr-credential-helper/ecr-login/internal/privatefile"
+)
+
+const (
+	memoryVersion = 1
+	// maxMemory bounds a memory file; ten thousand credentials take about 4 MB.
+	maxMemory = 32 << 20
+	saltSize  = 32
+)
+
+// Memory knows what was pushed where. It holds no token, only a salted hash that
+// tells whether a token is the one pushed before. The zero value forgets when
+// the program ends; with a folder, each target has a file of its own there.
+//
+// Losing it does no harm: everything is pushed once more. So a file that is
+// damaged, foreign or written by another version is treated as absent, and of
+// two programs that save at the same moment one may be forgotten.
+type Memory struct {
+	dir string
+
+	mu      sync.Mutex
+	targets map[string]*recollection
+}
+
+// NewMemory returns a memory that is kept in dir, which is made when something
+// is saved; an empty dir keeps it in this process only.
+func NewMemory(dir string) *Memory { return &Memory{dir: dir} }
+
+// recollection is what is known about one target.
+type recollection struct {
+	Version     int                `json:"version"`
+	Salt        []byte             `json:"salt"`
+	Credentials map[string]pushed  `json:"credentials"`
+	fresh       map[string]*pushed // changed in this process since the file was read; nil: dropped
+}
+
+// pushed is one token in one credential.
+type pushed struct {
+	Host    string    `json:"host"`
+	UID     string    `json:"uid,omitempty"` // of the credential
+	Mark    string    `json:"mark"`          // salted hash of the token
+	Owner   string    `json:"owner,omitempty"`
+	At      time.Time `json:"pushed"`
+	Expires time.Time `json:"expires"`
+}
+
+// life is how long the token had to live when it was pushed.
+func (p pushed) life() time.Duration { return p.Expires.Sub(p.At) }
+
+// target returns what is known about a target. The caller holds mu.
+func (m *Memory) target(key string) *recollection {
+	if m.targets == nil {
+		m.targets = map[string]*recollection{}
+	}
+	r := m.targets[key]
+	if r == nil {
+		if r = m.read(key); r == nil {
+			r = &recollection{Version: memoryVersion, Salt: newSalt(), Credentials: map[string]pushed{}}
+		}
+		r.fresh = map[string]*pushed{}
+		m.targets[key] = r
+	}
+	return r
+}
+
+func newSalt() []byte {
+	salt := make([]byte, saltSize)
+	_, _ = rand.Read(salt) // never fails
+	return salt
+}
+
+func (m *Memory) path(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return filepath.Join(m.dir, hex.EncodeToString(sum[:12])+".json")
+}
+
+// read returns the target's file, nil when there is none that can be trusted.
+func (m *Memory) read(key string) *recollection {
+	if m.dir == "" {
+		return nil
+	}
+	data, err := privatefile.Read(m.path(key), maxMemory)
+	if err != nil {
+		return nil
+	}
+	var r recollection
+	if json.Unmarshal(data, &r) != nil || r.Version != memoryVersion || len(r.Salt) != saltSize {
+		return nil
+	}
+	if r.Credentials == nil {
+		r.Credentials = map[string]pushed{}
+	}
+	return &r
+}
+
+// recall returns what was pushed into an entry's credential.
+func (m *Memory) recall(key string, e *Entry) (pushed, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p, ok := m.target(key).Credentials[e.Credential]
+	return p, ok && p.Host == e.Host && p.UID == e.UID
+}
+
+// mark is what is remembered of a secret text about a target.
+func (m *Memory) mark(key, secret string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if secret == "" {
+		return ""
+	}
+	mac := hmac.New(sha256.New, m.target(key).Salt)
+	mac.Write([]byte(secret))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// remember notes what an entry's credential holds now.
+func (m *Memory) remember(key string, e *Entry, p pushed) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p.Host, p.UID = e.Host, e.UID
+	r := m.target(key)
+	r.Credentials[e.Credential] = p
+	r.fresh[e.Credential] = &p
+}
+
+// forget is for a credential of which nothing is certain any more.
+func (m *Memory) forget(key string, e *Entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.target(key)
+	delete(r.Credentials, e.Credential)
+	r.fresh[e.Credential] = nil
+}
+
+// save writes what is known about a target, without what has expired.
+func (m *Memory) save(key string, now time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.target(key)
+	if m.dir == "" || len(r.fresh) == 0 {
+		return nil
+	}
+	// Another program may have saved meanwhile: what it knows is kept, unless it
+	// salts differently and so cannot be compared.
+	if saved := m.read(key); saved != nil && hmac.Equal(saved.Salt, r.Salt) {
+		r.Credentials = saved.Credentials
+		for id, p := range r.fresh {
+			if p == nil {
+				delete(r.Credentials, id)
+			} else {
+				r.Credentials[id] = *p
+			}
+		}
+	}
+	for id, p := range r.Credentials {
+		if !now.Before(p.Expires) {
+			delete(r.Credentials, id)
+		}
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := privatefile.MkdirAll(m.dir); err != nil {
+		return err
+	}
+	if err := privatefile.Write(m.path(key), data); err != nil {
+		return err
+	}
+	r.fresh = map[string]*pushed{}
+	return nil
+}

@@ -1,0 +1,174 @@
+package ranchersync
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Service tells others how a loop is doing. Hand its Observe to the loop, and
+// serve its Handler.
+type Service struct {
+	clock   Clock
+	version string
+	metrics *metrics
+
+	mu      sync.Mutex
+	started time.Time
+	names   []string // of the targets, in the order of the jobs
+	targets map[string]*standing
+}
+
+// standing is how one target is doing.
+type standing struct {
+	last        TargetReport
+	at          time.Time // when last is from
+	lastSuccess time.Time // when everything was in order; zero: never yet
+	tokens      map[tokenPlace]held
+}
+
+// tokenPlace is a credential of a target.
+type tokenPlace struct{ host, credential string }
+
+// held is the token in a credential.
+type held struct {
+	expires time.Time
+	life    time.Duration // it had when it was first seen here
+}
+
+// NewService returns a service for the targets of jobs.
+func NewService(jobs []Job, clock Clock, version string) *Service {
+	s := &Service{clock: clock, version: version, started: clock.Now(), targets: map[string]*standing{}}
+	for _, job := range jobs {
+		name := job.Target.Name()
+		if s.targets[name] == nil {
+			s.names = append(s.names, name)
+			s.targets[name] = &standing{tokens: map[tokenPlace]held{}}
+		}
+	}
+	s.metrics = newMetrics(s)
+	return s
+}
+
+// Observe takes in what became of a run.
+func (s *Service) Observe(r *Report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range r.Targets {
+		st := s.targets[t.Name]
+		if st == nil {
+			st = &standing{tokens: map[tokenPlace]held{}}
+			s.names = append(s.names, t.Name)
+			s.targets[t.Name] = st
+		}
+		st.last, st.at = t, r.Finished
+		if !t.Failed() {
+			st.lastSuccess = r.Finished
+		}
+		if t.Error == nil {
+			st.keep(t, r.Finished)
+		}
+	}
+	s.metrics.observe(r)
+}
+
+// keep takes over which tokens a target holds. Of a target that could not be
+// read, what was known before still stands.
+func (st *standing) keep(t TargetReport, now time.Time) {
+	tokens := make(map[tokenPlace]held, len(t.Registries))
+	for _, e := range t.Registries {
+		if e.Expires == nil {
+			continue
+		}
+		place := tokenPlace{e.Registry, e.CredentialID}
+		tok := held{*e.Expires, e.Expires.Sub(now)}
+		if known, ok := st.tokens[place]; ok && known.expires.Equal(tok.expires) {
+			tok.life = known.life
+		}
+		tokens[place] = tok
+	}
+	st.tokens = tokens
+}
+
+// nearEnd reports whether a token's life is all but over: an hour of the usual
+// twelve, and of others in proportion.
+func (h held) nearEnd(now time.Time) bool {
+	return h.expires.Sub(now) < min(time.Hour, h.life/12)
+}
+
+// Health says what is wrong; nil when nothing is.
+func (s *Service) Health() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	succeeded := false
+	for _, name := range s.names {
+		st := s.targets[name]
+		succeeded = succeeded || !st.lastSuccess.IsZero()
+		for place, tok := range st.tokens {
+			if tok.nearEnd(now) {
+				if left := tok.expires.Sub(now); left > 0 {
+					return errors.New("the token for " + place.host + " in " + name + " ends in " + brief(left))
+				}
+				return errors.New("the token for " + place.host + " in " + name + " has ended")
+			}
+		}
+	}
+	if !succeeded {
+		return errors.New("no target was in order yet")
+	}
+	return nil
+}
+
+// Handler answers /ping (pong!, as long as the program runs), /healthz, /metrics
+// and, for people, /.
+func (s *Service) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "pong!") })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.Health(); err != nil {
+			text(w, http.StatusServiceUnavailable, err.Error()+"\n")
+			return
+		}
+		text(w, http.StatusOK, "ok\n")
+	})
+	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.HandleFunc("GET /{$}", s.page)
+	return mux
+}
+
+func text(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
+}
+
+// Serve answers on l until ctx ends, and then for at most a moment more, to
+// finish answers under way.
+func (s *Service) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	stopped := context.AfterFunc(ctx, func() {
+		moment, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if server.Shutdown(moment) != nil {
+			_ = server.Close()
+		}
+	})
+	defer stopped()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,344 @@
+package ranchersync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// DefaultConcurrency is how many requests are under way at a time.
+const DefaultConcurrency = 4
+
+// Job is one target and what is wanted of it.
+type Job struct {
+	Target    Target
+	Selection Selection
+	Tokens    TokenOptions // MinLife and Refresh are set by the run
+	Create    bool         // add what is missing, of what was asked for
+	Activate  bool         // activate what is inactive
+	Force     bool         // push even what is still good
+	Annotate  bool         // note a token's end among the credential's remarks
+	Probe     bool         // try each token against its registry
+}
+
+// Syncer carries out runs. Tokens is needed; everything else has a default.
+type Syncer struct {
+	Tokens      Tokens
+	Memory      *Memory       // default: one that lasts as long as the Syncer
+	Clock       Clock         // default: the system's
+	Log         Logger        // default: none
+	Prober      Prober        // for jobs with Probe
+	Concurrency int           // default: DefaultConcurrency
+	Interval    time.Duration // until the next run; 0: not known
+	// Progress, if set, is told about every step; it is called concurrently.
+	Progress func(Progress)
+}
+
+// Progress is how far a part of a run has come.
+type Progress struct {
+	Part        string // what is being done, such as "pushing tokens"
+	Done, Total int
+}
+
+// Plan is what a run is going to do.
+type Plan struct {
+	Started time.Time
+	jobs    []*jobPlan
+}
+
+// jobPlan is the plan for one target.
+type jobPlan struct {
+	Job
+	survey  Survey
+	entries []*Entry
+	tokens  map[string]Token // by host
+	doubts  map[string]error // hosts whose token could not be tried, and why
+	err     error
+	took    time.Duration
+}
+
+// NewSyncer returns s with its defaults filled in.
+func NewSyncer(s Syncer) *Syncer {
+	if s.Memory == nil {
+		s.Memory = NewMemory("")
+	}
+	if s.Clock == nil {
+		s.Clock = SystemClock{}
+	}
+	if s.Log == nil {
+		s.Log = Silent{}
+	}
+	if s.Concurrency <= 0 {
+		s.Concurrency = DefaultConcurrency
+	}
+	if s.Progress == nil {
+		s.Progress = func(Progress) {}
+	}
+	return &s
+}
+
+// Run plans and applies.
+func (s *Syncer) Run(ctx context.Context, jobs []Job) *Report {
+	return s.Apply(ctx, s.Plan(ctx, jobs))
+}
+
+// Plan looks at all targets at the same time and decides what to do. It changes
+// nothing anywhere, except that tokens may be fetched into the cache.
+func (s *Syncer) Plan(ctx context.Context, jobs []Job) *Plan {
+	plan := &Plan{Started: s.Clock.Now()}
+	purse := newPurse(s.Tokens, s.Concurrency)
+	steps := &counter{part: "reading", total: len(jobs), tell: s.Progress}
+	steps.start()
+	var all sync.WaitGroup
+	for _, job := range jobs {
+		p := &jobPlan{Job: job, tokens: map[string]Token{}, doubts: map[string]error{}}
+		plan.jobs = append(plan.jobs, p)
+		all.Go(func() {
+			start := s.Clock.Now()
+			p.err = s.plan(ctx, p, purse)
+			p.took = s.Clock.Now().Sub(start)
+			steps.step()
+		})
+	}
+	all.Wait()
+	return plan
+}
+
+func (s *Syncer) plan(ctx context.Context, p *jobPlan, purse *purse) error {
+	survey, err := p.Target.Survey(ctx)
+	if err != nil {
+		return err
+	}
+	p.survey = survey
+	chosen, err := p.Selection.choose(ctx, survey.Registries(), s.Tokens, p.Tokens)
+	if err != nil {
+		return err
+	}
+	if len(chosen) == 0 {
+		return nothingToDo(survey, p.Selection)
+	}
+	for _, w := range chosen {
+		p.entries = append(p.entries, survey.Plan(w.registry, Want{Asked: w.asked, Create: p.Create, Activate: p.Activate})...)
+	}
+	s.fetch(ctx, p, purse)
+	for _, e := range p.entries {
+		s.decide(p, e)
+	}
+	return nil
+}
+
+// fetch gets a token for every host that needs one, and tries it if wanted.
+func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
+	var hosts []string
+	seen := map[string]bool{}
+	for _, e := range p.entries {
+		if (e.Action == Update || e.Action == Create) && !seen[e.Host] {
+			seen[e.Host] = true
+			hosts = append(hosts, e.Host)
+		}
+	}
+	opts := p.Tokens
+	opts.MinLife = needed(s.Interval)
+	failed := make(map[string]error)
+	var mu sync.Mutex
+	each(s.Concurrency, hosts, func(host string) {
+		tok, err := purse.token(ctx, host, opts)
+		if err == nil && !tok.Expires.After(s.Clock.Now()) {
+			err = Errorf(ReasonAWS, "the token for %s has ended already", host)
+		}
+		var doubt error
+		if err == nil && p.Probe && s.Prober != nil {
+			doubt = s.Prober.Probe(ctx, host, tok.User, tok.Password)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		p.tokens[host] = tok
+		switch {
+		case err != nil:
+			failed[host] = err
+		case errors.Is(doubt, ErrTokenRefused):
+			failed[host] = &Error{Reason: ReasonAWS, Err: doubt, Hint: "the AWS identity may not pull from this registry: check its IAM policy and the account"}
+		case doubt != nil:
+			p.doubts[host] = doubt
+		}
+	})
+	for _, e := range p.entries {
+		if err := failed[e.Host]; err != nil && (e.Action == Update || e.Action == Create) {
+			if known, ok := s.Memory.recall(p.Target.Key(), e); ok && s.Clock.Now().Before(known.Expires) {
+				err = &Error{
+					Reason: ReasonOf(err), Hint: HintOf(err),
+					Err: fmt.Errorf("%w (the token pushed before is good until %s)", err, stamp(known.Expires)),
+				}
+				e.Expires = known.Expires
+			}
+			e.Action, e.Err = Fail, err
+		}
+	}
+}
+
+// nothingToDo is the error for a target without a single registry that is meant:
+// whoever runs this expects to see one kept fresh.
+func nothingToDo(survey Survey, selection Selection) error {
+	addresses := survey.Addresses()
+	shown := "it has none at all"
+	switch n := len(addresses); {
+	case n > 20:
+		shown = fmt.Sprintf("it has %d others, such as %s", n, joinSome(addresses[:20]))
+	case n > 0:
+		shown = "it has only " + joinSome(addresses)
+	}
+	where := ""
+	if len(selection.Regions) > 0 {
+		where = " in " + joinSome(selection.Regions)
+	}
+	return Errorf(ReasonMissing, "there is no ECR registry%s, and %s", where, shown).
+		WithHint("add the registry in Rancher, or name it with --registry and let --create add it; " +
+			"with an account key, name the environment with --project")
+}
+
+// Apply carries out a plan, verifies it and reports. When ctx ends, writes under
+// way are finished and no others are begun.
+func (s *Syncer) Apply(ctx context.Context, plan *Plan) *Report {
+	total := 0
+	for _, p := range plan.jobs {
+		total += len(p.due())
+	}
+	steps := &counter{part: "pushing", total: total, tell: s.Progress}
+	if total > 0 {
+		steps.start()
+	}
+	var all sync.WaitGroup
+	for _, p := range plan.jobs {
+		all.Go(func() {
+			start := s.Clock.Now()
+			s.apply(ctx, p, steps)
+			p.took += s.Clock.Now().Sub(start)
+		})
+	}
+	all.Wait()
+	return s.report(plan, false)
+}
+
+// due are the entries that have something to be done about.
+func (p *jobPlan) due() []*Entry {
+	var due []*Entry
+	for _, e := range p.entries {
+		if e.Action == Update || e.Action == Create || e.Action == Activate {
+			due = append(due, e)
+		}
+	}
+	return due
+}
+
+// maxStrikes is after how many failures in a row to reach a target the rest is
+// not even tried: each of them has waited for a minute.
+const maxStrikes = 3
+
+func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *counter) {
+	var (
+		mu      sync.Mutex
+		applied []*Entry
+		strikes int
+		down    error
+	)
+	key := p.Target.Key()
+	each(s.Concurrency, p.due(), func(e *Entry) {
+		defer steps.step()
+		mu.Lock()
+		stop := down
+		mu.Unlock()
+		if stop == nil && ctx.Err() != nil {
+			stop = &Error{Reason: ReasonInterrupted, Err: fmt.Errorf("not reached: %w", context.Cause(ctx)), Hint: "run again: what is done is not done twice"}
+		}
+		// Should this fail, the token from before is what the target still holds.
+		known, _ := s.Memory.recall(key, e)
+		if stop != nil {
+			e.Expires = known.Expires
+			e.fail(stop)
+			return
+		}
+		tok := p.tokens[e.Host]
+		if e.Action != Activate {
+			// Whatever happens now, what was known no longer holds.
+			s.Memory.forget(key, e)
+		}
+		err := p.survey.Apply(ctx, e, s.push(p, e, tok))
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil {
+			strikes = 0
+			applied = append(applied, e)
+			if e.Action != Activate {
+				e.User, e.Expires = tok.User, tok.Expires
+			}
+			return
+		}
+		e.Expires = known.Expires
+		e.fail(err)
+		s.Log.Log(ctx, slog.LevelError, "push failed", "target", p.Target.Name(), "registry", e.Host, "because", err.Error())
+		switch ReasonOf(err) {
+		case ReasonRefused:
+			down = err
+		case ReasonUnreachable:
+			if strikes++; strikes >= maxStrikes {
+				down = &Error{Reason: ReasonUnreachable, Hint: HintOf(err), Err: fmt.Errorf("not tried any more: %w", err)}
+			}
+		}
+	})
+	s.verify(ctx, p, applied)
+	if err := s.Memory.save(key, s.Clock.Now()); err != nil {
+		s.Log.Log(ctx, slog.LevelWarn, "what was pushed cannot be remembered, so the next run pushes again", "because", err.Error())
+	}
+}
+
+// verify reads back what was applied and settles what became of it.
+func (s *Syncer) verify(ctx context.Context, p *jobPlan, applied []*Entry) {
+	if len(applied) == 0 {
+		return
+	}
+	open := make(map[*Entry]bool, len(applied))
+	for _, e := range applied {
+		open[e] = true
+	}
+	key := p.Target.Key()
+	err := p.survey.Verify(ctx, applied, func(e *Entry, verdict error) {
+		delete(open, e)
+		s.settle(key, p, e, verdict)
+	})
+	if err == nil && len(open) > 0 {
+		err = errors.New("the target said nothing about it")
+	}
+	for e := range open {
+		e.fail(&Error{Reason: ReasonUnverified, Err: fmt.Errorf("pushed, but not read back: %w", err), Hint: HintOf(err)})
+	}
+}
+
+func (s *Syncer) settle(key string, p *jobPlan, e *Entry, verdict error) {
+	if verdict != nil {
+		e.fail(verdict)
+		return
+	}
+	switch e.Action {
+	case Create:
+		e.Status = Created
+	case Activate:
+		e.Status = Activated
+	default:
+		e.Status = Updated
+	}
+	if tok := p.tokens[e.Host]; e.Action != Activate {
+		s.Memory.remember(key, e, pushed{
+			Mark: s.Memory.mark(key, tok.Password.Reveal()), Owner: s.Memory.mark(key, tok.Identity),
+			At: s.Clock.Now(), Expires: tok.Expires,
+		})
+	}
+	switch {
+	case e.Unused != nil:
+		e.fail(e.Unused)
+	case p.doubts[e.Host] != nil:
+		e.fail(&Error{Reason: ReasonUnverified, Err: p.doubts[e.Host]})
+	}
+}
