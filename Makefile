@@ -6,6 +6,7 @@ GO       ?= go
 NAME     := docker-credential-ecr-login
 MAIN     := ./ecr-login/cmd/$(NAME)
 DEMO     := ./ecr-login/cmd/ecr-demo
+BENCH    := ./ecr-login/cmd/ecr-bench
 E2E      := ecr-login/e2e
 TOOLS    := bin/tools
 EXE      := $(shell $(GO) env GOEXE 2>/dev/null)
@@ -24,7 +25,7 @@ PREFIX   ?= $(HOME)/.local
 BINDIR   ?= $(PREFIX)/bin
 
 FUZZTIME ?= 10s
-# Extra arguments, e.g. TESTFLAGS='-run TestParse -v', DEMO_FLAGS=--keep, BENCH_FLAGS='-only version'.
+# Extra arguments, e.g. TESTFLAGS='-run TestParse -v', DEMO_FLAGS=--keep, BENCH_FLAGS='-only version -effort 30s'.
 TESTFLAGS   ?=
 DEMO_FLAGS  ?=
 BENCH_FLAGS ?=
@@ -70,8 +71,11 @@ demo: build ## Show it work: no AWS account, no root, no network (DEMO_FLAGS=--k
 	$(GO) build -o bin/ecr-demo$(HOSTEXE) $(DEMO)
 	bin/ecr-demo$(HOSTEXE) $(DEMO_FLAGS)
 
-bench: build $(TOOLS)/reference ## Compare time and memory with the reference helper (BENCH_FLAGS=)
-	$(GO) run ./scripts/bench -ours bin/$(NAME) -reference $(TOOLS)/reference/$(NAME) $(BENCH_FLAGS)
+bench: build $(TOOLS)/reference ## Compare time and memory with the reference helper (BENCH_FLAGS='-only list')
+	$(GOBUILD) -ldflags '-s -w' -o bin/bench/ $(BENCH) $(BENCH)/floor
+	$(GOBUILD) -ldflags '-s -w' -tags linked -o bin/bench/floor-linked$(EXE) $(BENCH)/floor
+	bin/bench/ecr-bench$(EXE) -ours bin/$(NAME)$(EXE) -reference $(TOOLS)/reference/$(NAME)$(EXE) \
+		-floor bin/bench/floor$(EXE) -linked bin/bench/floor-linked$(EXE) $(BENCH_FLAGS)
 
 vet-cross: ## Vet and compile, tests too, for macOS and Windows on amd64 and arm64
 	GO="$(GO)" bash scripts/vet-cross
@@ -83,7 +87,7 @@ ci: ## Everything a change must pass, with the time of each step
 	@MAKE="$(MAKE)" bash scripts/ci
 
 clean: ## Remove what was built, except tools
-	rm -rf bin/$(NAME) bin/$(NAME).exe bin/ecr-demo bin/ecr-demo.exe dist coverage.out
+	rm -rf bin/$(NAME) bin/$(NAME).exe bin/ecr-demo bin/ecr-demo.exe bin/bench dist coverage.out
 
 distclean: clean ## Remove the built tools as well
 	rm -rf bin
