@@ -201,7 +201,7 @@ func (r reader) flag(key string, to *bool) func(*yaml.Node) error {
 // path is none: it would run a program that no client calls by that name.
 func ValidHelperName(s string) bool {
 	return s != "" && !strings.HasPrefix(s, "-") && strings.Trim(s, ".") != "" && !strings.ContainsFunc(s, func(c rune) bool {
-		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_.", c))
+		return !isWord(c) && !strings.ContainsRune("-_.", c)
 	})
 }
 
@@ -209,8 +209,12 @@ func validPattern(s string) bool {
 	s = strings.ToLower(s)
 	return s != "" && len(s) <= 253 && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, ".") && !strings.Contains(s, "..") &&
 		!strings.ContainsFunc(s, func(c rune) bool {
-			return !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.ContainsRune("-_.*", c))
+			return !isWord(c) && !strings.ContainsRune("-_.*", c)
 		})
+}
+
+func isWord(c rune) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // parseSize reads 5MB, 500KB, 1GB or a bare number of bytes. The units are

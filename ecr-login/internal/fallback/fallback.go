@@ -104,8 +104,8 @@ func (h *Helper) explain(err error) error {
 }
 
 func (h *Helper) program(args ...string) client.Program {
-	cmd := exec.CommandContext(h.ctx, h.path, args...) //nolint:gosec // the user's own choice of helper
-	cmd.Env = append(os.Environ(), Marker+"=1")
+	cmd := exec.CommandContext(h.ctx, h.path, args...)
+	cmd.Env = append(cmd.Environ(), Marker+"=1")
 	cmd.Stderr = h.stderr
 	const wait = 500 * time.Millisecond
 	cmd.WaitDelay = wait

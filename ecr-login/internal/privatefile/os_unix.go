@@ -88,7 +88,7 @@ func trustedStat(st *syscall.Stat_t) error {
 // with the file's closing, and so with the process, however that ends.
 func TryLock(f *os.File) (bool, error) {
 	_, err := retry(func() (int, error) {
-		return 0, syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor fits an int
+		return 0, syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	})
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return false, nil

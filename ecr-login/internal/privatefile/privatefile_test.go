@@ -121,7 +121,7 @@ func TestALockExcludesAndEndsWithItsFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer second.Close() //nolint:errcheck // test
+	defer second.Close()
 	if got, err := privatefile.TryLock(first); !got || err != nil {
 		t.Fatalf("TryLock = %v, %v", got, err)
 	}

@@ -14,7 +14,7 @@ import (
 
 func TestOthersFilesAreRefused(t *testing.T) {
 	t.Parallel()
-	make := func(t *testing.T, f func(path string) error) string {
+	build := func(t *testing.T, f func(path string) error) string {
 		path := filepath.Join(t.TempDir(), "f")
 		if err := f(path); err != nil {
 			t.Fatal(err)
@@ -48,7 +48,7 @@ func TestOthersFilesAreRefused(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			path := make(t, tt.make)
+			path := build(t, tt.make)
 			if _, err := privatefile.Read(path, 10); !errors.Is(err, tt.want) {
 				t.Errorf("Read: %v, want %v", err, tt.want)
 			}
@@ -115,7 +115,7 @@ func TestModesDoNotDependOnTheUmask(t *testing.T) {
 func TestAppendMakesAReadableLogPrivate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "log")
-	if err := os.WriteFile(path, []byte("old\n"), 0o644); err != nil { //nolint:gosec // the point of the test
+	if err := os.WriteFile(path, []byte("old\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	f, err := privatefile.Append(path)

@@ -132,7 +132,7 @@ func readConfig(path string) ([]byte, error) {
 // as when HOME is /dev/null: there is no configuration file then.
 var errNoDirectory = errors.New("not below a directory")
 
-func (s *Settings) apply(f *File) {
+func apply(s *Settings, f *File) {
 	s.Registries = f.Registries
 	s.Fallback = f.Fallback
 	s.PublicAuthRequired = f.PublicAuth == "required"

@@ -130,17 +130,17 @@ func Load(env LookupEnv, parse Parser) (Settings, error) {
 
 	file, err := s.readFile(parse)
 	if file != nil {
-		s.apply(file)
+		apply(&s, file)
 	}
 	// The environment wins over the file; a broken file does not hide what the
 	// environment says, and its error is the one to report.
-	if envErr := s.fromEnv(); err == nil {
+	if envErr := fromEnv(&s); err == nil {
 		err = envErr
 	}
 	return s, err
 }
 
-func (s *Settings) fromEnv() error {
+func fromEnv(s *Settings) error {
 	if v := value(s.LookupEnv, EnvFallback); v != "" {
 		s.Fallback = v
 	}
