@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -197,10 +196,6 @@ func (f failure) session() *Error {
 
 func (f failure) badAnswer() *Error {
 	what := ""
-	var (
-		syntax   *json.SyntaxError
-		deserial *smithy.DeserializationError
-	)
 	for _, known := range []error{errNoData, errNoToken, errNoExpiry, errNotBase64, errNotAPair, errControl, errTokenTooBig, errBornExpired} {
 		if errors.Is(f.err, known) {
 			what = known.Error()
@@ -213,8 +208,8 @@ func (f failure) badAnswer() *Error {
 		what, transient = errBodyTooLarge.Error(), true
 	case errors.Is(f.err, io.ErrUnexpectedEOF):
 		what, transient = "it ends too early", true
-	case errors.As(f.err, &syntax), errors.As(f.err, &deserial):
-		what = "it is not what AWS documents"
+	case isBroken(f.err):
+		what, transient = "it is cut off or not what AWS documents", true
 	default:
 		return nil
 	}

@@ -110,6 +110,7 @@ func (f Fetcher) fetch(ctx context.Context, r Request) (t token.Token, err error
 
 func fetchPrivate(ctx context.Context, cfg aws.Config, e registry.Endpoint) (answer, middleware.Metadata, error) {
 	client := ecr.NewFromConfig(cfg, func(o *ecr.Options) {
+		o.Retryer = brokenAnswers(o.Retryer)
 		if o.BaseEndpoint != nil {
 			// The endpoint was named outright. The SDK refuses to combine that
 			// with a choice of kind, and the name is the stronger word.
@@ -145,6 +146,7 @@ func fetchPrivate(ctx context.Context, cfg aws.Config, e registry.Endpoint) (ans
 
 func fetchPublic(ctx context.Context, cfg aws.Config, e registry.Endpoint) (answer, middleware.Metadata, error) {
 	client := ecrpublic.NewFromConfig(cfg, func(o *ecrpublic.Options) {
+		o.Retryer = brokenAnswers(o.Retryer)
 		// ECR Public has no FIPS endpoint, so a general wish for one, as in
 		// AWS_USE_FIPS_ENDPOINT, cannot be meant for it.
 		o.EndpointOptions.UseFIPSEndpoint = aws.FIPSEndpointStateDisabled

@@ -22,7 +22,6 @@ func loadConfig(ctx context.Context, r Request, product, version string) (aws.Co
 		config.WithRegion(r.Endpoint.Region),
 		// The SDK would warn on standard error, which is our client's.
 		config.WithLogger(logging.Nop{}),
-		config.WithRetryer(newRetryer),
 		config.WithAPIOptions([]func(*middleware.Stack) error{
 			awsmiddleware.AddUserAgentKeyValue(product, version),
 			limitBody,

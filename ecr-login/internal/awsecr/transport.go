@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -20,18 +20,28 @@ const maxBody = 1 << 20
 // errBodyTooLarge ends the reading of an answer beyond maxBody.
 var errBodyTooLarge = errors.New("the answer is larger than 1 MiB")
 
-// newRetryer returns the SDK's standard retryer, which also repeats a call
-// whose answer was cut off or absurdly large: something between us and AWS
-// broke it, and it may not break the next.
-func newRetryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-			if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errBodyTooLarge) {
-				return aws.TrueTernary
-			}
-			return aws.UnknownTernary
-		}))
-	})
+// brokenAnswers adds to the retryer that the SDK was configured with: it also
+// repeats a call whose answer cannot be parsed or is absurdly large. Something between
+// us and AWS broke it, and it may not break the next.
+func brokenAnswers(r aws.Retryer) aws.Retryer {
+	if v2, ok := r.(aws.RetryerV2); ok {
+		return &brokenAnswerRetryer{v2}
+	}
+	return r
+}
+
+type brokenAnswerRetryer struct{ aws.RetryerV2 }
+
+func (r *brokenAnswerRetryer) IsErrorRetryable(err error) bool {
+	return isBroken(err) || r.RetryerV2.IsErrorRetryable(err)
+}
+
+// isBroken reports whether an answer is missing its end, has none, or is not in
+// the protocol at all: the SDK's parser does not tell a JSON text that was cut
+// off from one that never was.
+func isBroken(err error) bool {
+	var parse *smithy.DeserializationError
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errBodyTooLarge) || errors.As(err, &parse)
 }
 
 // limitBody makes every answer end in an error after maxBody bytes.
