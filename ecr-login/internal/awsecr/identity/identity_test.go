@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -68,5 +69,106 @@ func TestAProfileWithStaticKeysIsItsAccessKeyID(t *testing.T) {
 	}
 	if got, want := id.String(), "static keys AKIA…LE01 (profile default)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAnIdentityTellsWhatErrorsNeed(t *testing.T) {
+	t.Parallel()
+	w := world{in: Inputs{Profile: "top", RoleARN: push}, config: `
+[profile top]
+role_arn = ` + pull + `
+source_profile = login
+mfa_serial = arn:aws:iam::111122223333:mfa/me
+[profile login]
+sso_session = corp
+sso_account_id = 444455556666
+sso_role_name = Admin
+[sso-session corp]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = eu-central-1
+`}
+	id := resolved(t, w, t.TempDir())
+	if got, want := id.Profile(), "login"; got != want {
+		t.Errorf("the profile to log in with is %q, want %q", got, want)
+	}
+	if got, want := id.SSO(), (SSODetails{"corp", "https://corp.awsapps.com/start", "eu-central-1", "444455556666", "Admin"}); got != want {
+		t.Errorf("SSO is %+v, want %+v", got, want)
+	}
+	if got := id.Roles(); len(got) != 2 || got[0] != pull || got[1] != push {
+		t.Errorf("the roles are %q", got)
+	}
+	if got, want := id.MFASerial(), "arn:aws:iam::111122223333:mfa/me"; got != want {
+		t.Errorf("the MFA device is %q, want %q", got, want)
+	}
+	if got, want := id.String(), "role "+push+" (profile login, SSO 444455556666/Admin)"; got != want {
+		t.Errorf("it reads %q, want %q", got, want)
+	}
+	if got := (Identity{}).String(); got != "nobody" {
+		t.Errorf("the zero identity is %q", got)
+	}
+}
+
+func TestWhatIsNoAccessKeyIDIsNotTold(t *testing.T) {
+	t.Parallel()
+	w := world{env: env("AWS_ACCESS_KEY_ID", "hunter2", "AWS_SECRET_ACCESS_KEY", "hunter3")}
+	if got := resolved(t, w, t.TempDir()).String(); got != "environment keys" {
+		t.Errorf("it reads %q", got)
+	}
+}
+
+func TestTheHomeDirectoryIsFoundAsTheSDKFindsIt(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	in := world{credentials: "[default]\n" + alice}.inputs(t, home)
+	want := resolveOrFail(t, in).Fingerprint()
+
+	variable := "HOME"
+	if runtime.GOOS == "windows" {
+		variable = "USERPROFILE"
+	}
+	in.Home = ""
+	in.LookupEnv = lookupIn(env(variable, home))
+	if resolveOrFail(t, in).Fingerprint() != want {
+		t.Error("the home directory in the environment is not used")
+	}
+	in.LookupEnv = lookupIn(env(variable, "/nowhere",
+		"AWS_SHARED_CREDENTIALS_FILE", filepath.Join(home, ".aws", "credentials"), "AWS_CONFIG_FILE", os.DevNull))
+	if resolveOrFail(t, in).Fingerprint() != want {
+		t.Error("files named in the environment need a home directory")
+	}
+}
+
+func resolveOrFail(t *testing.T, in Inputs) Identity {
+	t.Helper()
+	id, err := Resolve(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestTheUserDatabaseKnowsTheHomeDirectory(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "passwd")
+	text := "# comment\nroot:x:0:0:root:/root:/bin/sh\n+nis:x:7:7::/no:\nbroken:x:8\nodd:x:9:x::/no:\n  app:x:1000:1000:App,,,:/home/app:/bin/sh  \nlast:x:1000:1000::/no:\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for uid, want := range map[int]string{0: "/root", 1000: "/home/app", 7: "", 8: "", 9: "", 5: ""} {
+		if got := passwdHome(path, uid); got != want {
+			t.Errorf("the home directory of %d is %q, want %q", uid, got, want)
+		}
+	}
+	if got := passwdHome(path+"x", 0); got != "" {
+		t.Errorf("without a user database, home is %q", got)
+	}
+}
+
+func TestThisMachineHasAName(t *testing.T) {
+	t.Parallel()
+	id, ok := machine()
+	again, okAgain := machine()
+	if !ok || !okAgain || id == "" || id != again {
+		t.Errorf("got %q, %v, then %q, %v", id, ok, again, okAgain)
 	}
 }

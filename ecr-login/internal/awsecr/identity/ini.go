@@ -46,7 +46,7 @@ type iniSection []iniProp
 // of range, wherever in the file it stands; it is reported as an error here.
 func indexINI(path, text string) (iniFile, error) {
 	f := iniFile{path: path, text: text}
-	quotes := strings.IndexByte(text, '\'') >= 0 || strings.IndexByte(text, '"') >= 0
+	single, double := strings.IndexByte(text, '\'') >= 0, strings.IndexByte(text, '"') >= 0
 	for from := 0; from < len(text); {
 		end := strings.IndexByte(text[from:], '\n')
 		if end < 0 {
@@ -65,7 +65,7 @@ func indexINI(path, text string) (iniFile, error) {
 				f.heads[n-1].to = from
 			}
 			f.heads = append(f.heads, iniHead{name, min(end+1, len(text)), len(text)})
-		case quotes && strings.ContainsAny(line, `'"`) && readLine(line).broken:
+		case (single && strings.IndexByte(line, '\'') >= 0 || double && strings.IndexByte(line, '"') >= 0) && readLine(line).broken:
 			return iniFile{}, uncertain(path, ":", strconv.Itoa(1+strings.Count(text[:from], "\n")),
 				": a value that is a single quotation mark")
 		}

@@ -348,6 +348,11 @@ func (r *resolver) addMachine() error {
 		return uncertain("this machine cannot be told from others")
 	}
 	r.add("machine", id)
+	// Someone who forgets to exempt the address from a proxy is answered by
+	// the proxy's machine.
+	for _, name := range [...]string{"HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"} {
+		r.add("variable "+name, r.env.get(name))
+	}
 	return nil
 }
 

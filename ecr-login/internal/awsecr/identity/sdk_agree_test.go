@@ -95,9 +95,7 @@ func sampled(t *testing.T, c *cloud, n int) []sample {
 		c.write(t, filepath.Join(".aws", "config"), tr.config)
 		c.write(t, filepath.Join(".aws", "credentials"), tr.credentials)
 		for name, v := range tr.env {
-			if err := os.Setenv(name, v); err != nil {
-				t.Fatal(err)
-			}
+			t.Setenv(name, v)
 		}
 		in := tr.in
 		in.LookupEnv = os.LookupEnv
@@ -154,7 +152,7 @@ func TestFingerprintsAgreeWithWhoTheSDKIs(t *testing.T) {
 			labels[f.label] = true
 		}
 	}
-	if len(principals) < *rounds/10 {
+	if len(principals) < 50 {
 		t.Errorf("only %d principals in %d trials", len(principals), *rounds)
 	}
 

@@ -55,9 +55,7 @@ func (g generator) trial() trial {
 		if g.one(4) {
 			continue
 		}
-		for _, line := range g.body(name, "config") {
-			config[name] = append(config[name], line)
-		}
+		config[name] = g.body(name, "config")
 		if g.one(3) {
 			credentials[name] = g.body(name, "credentials")
 		}

@@ -384,6 +384,7 @@ func sources() []source {
 		{
 			name: "the instance", says: "EC2 instance role",
 			other: append(endpoints(), elsewhere(),
+				setEnv("HTTP_PROXY", "http://127.0.0.1:1"), setEnv("http_proxy", "http://127.0.0.1:1"), setEnv("NO_PROXY", "*"), setEnv("no_proxy", "*"),
 				setEnv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1"), setEnv("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv6"),
 				change{"an endpoint in the profile", func(w *world) { w.config = "[default]\nec2_metadata_service_endpoint = http://127.0.0.1:1\n" }},
 				change{"a mode in the profile", func(w *world) { w.config = "[default]\nec2_metadata_service_endpoint_mode = IPv6\n" }},
