@@ -122,6 +122,10 @@ func readConfig(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, privatefile.ErrNotRegular
 	}
+	if writableByAll(info) {
+		// It names the credentials to use and a program to run.
+		return nil, errWritableByAll
+	}
 	if info.Size() > maxConfig {
 		return nil, privatefile.ErrTooLarge
 	}
@@ -131,6 +135,8 @@ func readConfig(path string) ([]byte, error) {
 // errNoDirectory says that something on the way to the file is not a directory,
 // as when HOME is /dev/null: there is no configuration file then.
 var errNoDirectory = errors.New("not below a directory")
+
+var errWritableByAll = errors.New("everybody may write it; hint: chmod o-w")
 
 func apply(s *Settings, f *File) {
 	s.Registries = f.Registries

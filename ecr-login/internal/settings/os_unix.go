@@ -4,7 +4,10 @@ package settings
 
 import (
 	"errors"
+	"io/fs"
 	"syscall"
 )
+
+func writableByAll(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }
 
 func isNoDirectory(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
