@@ -76,7 +76,7 @@ func (s *Syncer) held(p *jobPlan, e *Entry, tok Token) (held pushed, why string)
 	}
 	switch {
 	case !ok:
-		return pushed{}, "what it holds is not known here"
+		return pushed{}, "nothing was pushed into it from here yet"
 	case !known.suffices(now, need):
 		if left := known.Expires.Sub(now); left > 0 {
 			return pushed{}, "its token ends in " + brief(left)

@@ -82,7 +82,8 @@ type Problem struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-func problem(err error) *Problem {
+// ProblemOf is how an error is reported; nil for nil.
+func ProblemOf(err error) *Problem {
 	if err == nil {
 		return nil
 	}

@@ -12,6 +12,7 @@ type Report struct {
 	Started  time.Time      `json:"started"`
 	Finished time.Time      `json:"finished"`
 	ExitCode int            `json:"exit_code"`
+	Error    *Problem       `json:"error,omitempty"` // nothing could be done at all
 	Totals   Totals         `json:"totals"`
 	Targets  []TargetReport `json:"targets"`
 }
@@ -66,7 +67,7 @@ func (s *Syncer) Preview(plan *Plan) *Report { return s.report(plan, true) }
 func (s *Syncer) report(plan *Plan, dryRun bool) *Report {
 	r := &Report{Version: 1, DryRun: dryRun, Started: plan.Started.UTC(), Finished: s.Clock.Now().UTC(), Targets: []TargetReport{}}
 	for _, p := range plan.jobs {
-		t := TargetReport{Name: p.Target.Name(), Seconds: p.took.Seconds(), Error: problem(p.err), Registries: []EntryReport{}}
+		t := TargetReport{Name: p.Target.Name(), Seconds: p.took.Seconds(), Error: ProblemOf(p.err), Registries: []EntryReport{}}
 		if p.err != nil {
 			r.Totals.Failed++
 		}
@@ -83,7 +84,7 @@ func (s *Syncer) report(plan *Plan, dryRun bool) *Report {
 func (e *Entry) report() EntryReport {
 	out := EntryReport{
 		Registry: e.Host, Address: e.Address, RegistryID: e.Registry, CredentialID: e.Credential,
-		Action: e.Action, Status: e.Status, Why: e.Why, Warnings: e.Warnings, Error: problem(e.Err),
+		Action: e.Action, Status: e.Status, Why: e.Why, Warnings: e.Warnings, Error: ProblemOf(e.Err),
 	}
 	if !e.Expires.IsZero() {
 		expires := e.Expires.UTC()

@@ -278,7 +278,7 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *counter) {
 		}
 		e.Expires = known.Expires
 		e.fail(err)
-		s.Log.Log(ctx, slog.LevelError, "push failed", "target", p.Target.Name(), "registry", e.Host, "because", err.Error())
+		s.Log.Log(ctx, slog.LevelDebug, "push failed", "target", p.Target.Name(), "registry", e.Host, "because", err.Error())
 		switch ReasonOf(err) {
 		case ReasonRefused:
 			down = err

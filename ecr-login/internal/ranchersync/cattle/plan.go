@@ -33,13 +33,11 @@ func (s *survey) Plan(r registry.Registry, want ranchersync.Want) []*ranchersync
 	var entries, odd []*ranchersync.Entry
 	for _, found := range s.byHost[host] {
 		e := s.planFor(found, r, want)
-		if !found.bare() {
-			e.Warnings = append(e.Warnings, fmt.Sprintf(
-				"pulls ignore the address %q: it must be the host name and nothing else", clean(found.address)))
+		if found.bare() {
+			entries = append(entries, e)
+		} else {
 			odd = append(odd, e)
-			continue
 		}
-		entries = append(entries, e)
 	}
 	if len(entries) == 0 && want.Create && want.Asked {
 		entries = append(entries, &ranchersync.Entry{
@@ -47,9 +45,11 @@ func (s *survey) Plan(r registry.Registry, want ranchersync.Want) []*ranchersync
 		})
 	}
 	for _, e := range odd {
-		if len(entries) == 0 {
-			e.Unused = ranchersync.Errorf(ranchersync.ReasonUnverified, "pulls of %s do not use it, because its address is %q", host, e.Address).
-				WithHint("add a registry with the host name alone, or let --create do it")
+		ignored := ranchersync.Errorf(ranchersync.ReasonUnverified, "pulls ignore the address %q: it must be the host name and nothing else", e.Address)
+		if len(entries) > 0 || e.Action == ranchersync.Fail || e.Action == ranchersync.Skip {
+			e.Warnings = append(e.Warnings, ignored.Error())
+		} else {
+			e.Unused = ignored.WithHint("add a registry with the host name alone, or let --registry %s --create do it", host)
 		}
 	}
 	if entries = append(entries, odd...); len(entries) == 0 {

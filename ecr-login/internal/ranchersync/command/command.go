@@ -1,0 +1,189 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ecr-credential-helper/ecr-login/internal/ranchersync"
+)
+
+// Deps is what the command needs of the program around it.
+type Deps struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// LookupEnv is the environment, as os.LookupEnv reads it.
+	LookupEnv func(name string) (string, bool)
+	// Version is the program's, for Rancher's log, metrics and the status page.
+	Version string
+	// Tokens is where tokens come from.
+	Tokens ranchersync.Tokens
+	// Targets reads the targets in a configuration file; an empty path means the
+	// usual one, which need not exist. nil: there are none.
+	Targets func(path string) ([]FileTarget, error)
+	// StateDir is the folder for what is remembered between runs, only hashes and
+	// times; empty: nothing is.
+	StateDir string
+	// Log takes the lines that go to the log file; nil: none.
+	Log ranchersync.Logger
+
+	// Clock, Listen, RegistryTransport and Chance have defaults: the system's
+	// clock, net.Listen, one for HTTPS, and math/rand/v2.
+	Clock             ranchersync.Clock
+	Listen            func(network, address string) (net.Listener, error)
+	RegistryTransport http.RoundTripper
+	Chance            func() float64
+}
+
+// FileTarget is one target of the configuration file. Empty fields are not set
+// there.
+type FileTarget struct {
+	Where              string // file and line, for errors
+	URL                string
+	AccessKey          string
+	SecretKeyFile      string
+	Projects           []string
+	Registries         []string // hosts
+	RegistryIDs        []string // 12-digit accounts
+	Regions            []string
+	Profile            string
+	RoleARN            string
+	Email              string
+	CAFile             string
+	Create             bool
+	Activate           bool
+	VerifyRegistry     bool
+	NoteExpiry         bool
+	InsecureSkipVerify bool
+}
+
+// program is whose subcommand this is, when it is run without one above it.
+const program = "docker-credential-ecr-login"
+
+// exitError carries an exit code through cobra.
+type exitError struct {
+	code int
+	err  error // nil when everything was said already
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return "failed"
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// Run runs the command with the arguments behind its name and returns the exit
+// code. When ctx ends, writes under way are finished; a loop then returns 0.
+func Run(ctx context.Context, args []string, deps Deps) int {
+	cmd := New(deps)
+	cmd.SetArgs(args)
+	return ExitCode(cmd.ExecuteContext(ctx), deps.Err)
+}
+
+// ExitCode is the exit code for what executing the command returned. An error
+// that was not shown yet is written to stderr.
+func ExitCode(err error, stderr io.Writer) int {
+	if err == nil {
+		return ranchersync.ExitOK
+	}
+	var exit *exitError
+	if errors.As(err, &exit) {
+		if exit.err != nil {
+			complain(stderr, exit.err)
+		}
+		return exit.code
+	}
+	complain(stderr, err)
+	return ranchersync.ExitConfig
+}
+
+// complain writes an error for people: the cause, then what to do.
+func complain(w io.Writer, err error) {
+	text := "error: " + err.Error() + "\n"
+	if hint := ranchersync.HintOf(err); hint != "" {
+		text += "  hint: " + hint + "\n"
+	}
+	_, _ = io.WriteString(w, text)
+}
+
+// New returns the command, to be added to a root command or run by itself. What
+// executing it returns is to be given to [ExitCode].
+func New(deps Deps) *cobra.Command {
+	deps = deps.withDefaults()
+	var o options
+	cmd := &cobra.Command{
+		Use:   "rancher-sync [flags]",
+		Short: "Keep the ECR registries of a Rancher 1.x supplied with living tokens",
+		Long:  long, Example: example,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: program + " rancher-sync"},
+		SilenceErrors: true, SilenceUsage: true,
+		DisableFlagsInUseLine: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				// Not quoted: it may be a secret that lost its flag.
+				return configError("rancher-sync takes no arguments, only flags").WithHint("see rancher-sync --help")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.given = cmd.Flags().Changed
+			return run(cmd.Context(), deps, o)
+		},
+	}
+	cmd.SetIn(deps.In)
+	cmd.SetOut(deps.Out)
+	cmd.SetErr(deps.Err)
+	o.register(cmd.Flags())
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd.Flags(), err) })
+	cmd.SetHelpTemplate(helpTemplate)
+	return cmd
+}
+
+func (d Deps) withDefaults() Deps {
+	if d.LookupEnv == nil {
+		d.LookupEnv = func(string) (string, bool) { return "", false }
+	}
+	if d.In == nil {
+		d.In = strings.NewReader("")
+	}
+	if d.Log == nil {
+		d.Log = ranchersync.Silent{}
+	}
+	if d.Clock == nil {
+		d.Clock = ranchersync.SystemClock{}
+	}
+	if d.Listen == nil {
+		d.Listen = net.Listen
+	}
+	if d.Version == "" {
+		d.Version = "unknown"
+	}
+	return d
+}
+
+// env returns a variable without surrounding space; an empty one is unset.
+func (d Deps) env(name string) string {
+	v, _ := d.LookupEnv(name)
+	return strings.TrimSpace(v)
+}
+
+func configError(format string, args ...any) *ranchersync.Error {
+	return ranchersync.Errorf(ranchersync.ReasonConfig, format, args...)
+}
+
+// tee gives every line to two loggers.
+type tee struct{ a, b ranchersync.Logger }
+
+func (t tee) Log(ctx context.Context, level slog.Level, msg string, args ...any) {
+	t.a.Log(ctx, level, msg, args...)
+	t.b.Log(ctx, level, msg, args...)
+}
