@@ -27,6 +27,10 @@ const (
 	targetHost  = "111122223333.dkr.ecr." + region + ".amazonaws.com"
 	accessKeyID = "AKIABENCHBENCHBENCH1"
 	secretKey   = "bench+secret+bench+secret+bench+secret+1"
+	roleARN     = "arn:aws:iam::111122223333:role/pull"
+
+	// latency of every call to the fake AWS, about that of the real one.
+	latency = 100 * time.Millisecond
 )
 
 // lab is the surroundings of a run: a fake AWS on loopback, a proxy that lets
@@ -37,14 +41,14 @@ type lab struct {
 	dir    string
 	aws    *awstest.Server
 	proxy  *awstest.Recorder
-	homes  map[string]string // by program and number of tokens
+	homes  map[setting]string
 }
 
 // program is something to run.
 type program struct{ name, path string }
 
 func newLab(paths programs, effort time.Duration) (_ *lab, err error) {
-	l := &lab{paths: paths, effort: effort, homes: map[string]string{}}
+	l := &lab{paths: paths, effort: effort, homes: map[setting]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.close())
@@ -60,6 +64,8 @@ func newLab(paths programs, effort time.Duration) (_ *lab, err error) {
 		return nil, err
 	}
 	l.aws.AddUser("bench", accessKeyID, secretKey)
+	l.aws.AddRole(awstest.Role{ARN: roleARN})
+	l.aws.Inject("*", awstest.Fault{Kind: awstest.Proceed, Latency: latency})
 	return l, nil
 }
 
@@ -85,18 +91,43 @@ func (l *lab) helpers() []program {
 	return all
 }
 
-// subject is a program as it runs with a home. What it prints has to be the
-// same each time; calls says how many requests have reached AWS or the proxy,
-// so that a run that was meant to be warm and was not is an error.
-func (l *lab) subject(p program, home, verb, stdin string) subject {
-	return subject{
-		name:  p.name,
-		path:  p.path,
-		args:  []string{verb},
-		env:   l.env(home),
-		stdin: stdin,
-		calls: func() int { return l.aws.Count() + len(l.proxy.Hosts()) },
+// setting is what a program finds on the machine.
+type setting struct {
+	program
+	// tokens is how many tokens its cache holds, one of them for targetHost
+	// unless there is none.
+	tokens int
+	// profiles is how many profiles the shared config has. With none there is
+	// no such file and the credentials are in the environment; else the
+	// profile in use assumes a role.
+	profiles int
+}
+
+// subject is a program as it runs in a setting. Its calls are the requests
+// that have reached AWS or the proxy, so that a run that was meant to be warm
+// and was not is an error.
+func (l *lab) subject(s setting, verb, stdin string) (subject, error) {
+	home, err := l.home(s)
+	if err != nil {
+		return subject{}, err
 	}
+	return subject{
+		name:  s.name,
+		path:  s.path,
+		args:  []string{verb},
+		env:   l.env(home, s),
+		stdin: stdin,
+		calls: l.calls,
+	}, nil
+}
+
+func (l *lab) calls() int { return l.aws.Count() + len(l.proxy.Hosts()) }
+
+// getter is a subject that answers a `get` of targetHost from its cache.
+func (l *lab) getter(s setting) (subject, error) {
+	sub, err := l.subject(s, "get", targetHost)
+	sub.check = l.checkAnswer
+	return sub, err
 }
 
 // getters returns everyone who can answer a `get` of targetHost from a cache
@@ -104,26 +135,20 @@ func (l *lab) subject(p program, home, verb, stdin string) subject {
 func (l *lab) getters(tokens int) ([]subject, error) {
 	var subjects []subject
 	for _, p := range l.helpers() {
-		home, err := l.home(p, tokens)
+		s, err := l.getter(setting{program: p, tokens: tokens})
 		if err != nil {
 			return nil, err
 		}
-		s := l.subject(p, home, "get", targetHost)
-		s.check = l.checkAnswer
 		subjects = append(subjects, s)
 	}
-	home, err := l.home(l.ours(), tokens)
-	if err != nil {
-		return nil, err
-	}
-	file, err := l.tokenFile(home)
+	file, err := l.tokenFile(tokens)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range []program{{nameFloor, l.paths.floor}, {nameLinked, l.paths.linked}} {
 		if p.path != "" {
-			s := l.subject(p, home, file, "")
-			s.check = l.checkAnswer
+			s := subjects[0]
+			s.name, s.path, s.args, s.stdin = p.name, p.path, []string{file}, ""
 			subjects = append(subjects, s)
 		}
 	}
@@ -143,69 +168,93 @@ func (l *lab) checkAnswer(stdout []byte) error {
 }
 
 // env is all that a program sees: nothing of the machine's own AWS setup.
-func (l *lab) env(home string) []string {
+func (l *lab) env(home string, s setting) []string {
 	env := append(l.aws.Env(),
 		"HOME="+home,
 		"USERPROFILE="+home,
-		"AWS_ACCESS_KEY_ID="+accessKeyID,
-		"AWS_SECRET_ACCESS_KEY="+secretKey,
 		"AWS_REGION="+region,
 		"HTTPS_PROXY="+l.proxy.URL(),
 		"HTTP_PROXY="+l.proxy.URL(),
 	)
+	if s.profiles > 0 {
+		env = append(env, "AWS_PROFILE=pull")
+	} else {
+		env = append(env, "AWS_ACCESS_KEY_ID="+accessKeyID, "AWS_SECRET_ACCESS_KEY="+secretKey)
+	}
 	if root, ok := os.LookupEnv("SYSTEMROOT"); ok {
 		env = append(env, "SYSTEMROOT="+root)
 	}
 	return env
 }
 
-// home returns a home directory in which p has so many cached tokens, one of
-// them for targetHost. That one p has fetched itself; the others are copies
-// for other owners or registries.
-func (l *lab) home(p program, tokens int) (string, error) {
-	id := fmt.Sprintf("%s-%d", strings.ReplaceAll(p.name, " ", "-"), tokens)
-	if dir, ok := l.homes[id]; ok {
+// home returns the home directory of a setting. The token for targetHost is one
+// that the program has fetched itself; the others are copies for other owners
+// or registries.
+func (l *lab) home(s setting) (string, error) {
+	if dir, ok := l.homes[s]; ok {
 		return dir, nil
 	}
-	dir := filepath.Join(l.dir, id)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir, err := l.newHome(s)
+	if err != nil {
 		return "", err
 	}
-	if tokens > 0 {
-		if err := l.fetch(p, dir); err != nil {
+	if s.tokens > 0 {
+		if err := l.fetch(s, dir); err != nil {
 			return "", err
 		}
 		fill := l.fillOurs
-		if p.name == nameReference {
-			fill = l.fillReference
+		if s.name == nameReference {
+			fill = fillReference
 		}
-		if err := fill(dir, tokens); err != nil {
+		if err := fill(dir, s.tokens); err != nil {
 			return "", fmt.Errorf("cannot fill the cache: %w", err)
 		}
 	}
-	l.homes[id] = dir
+	l.homes[s] = dir
 	return dir, nil
 }
 
-// fetch lets p ask the fake AWS for the token of targetHost.
-func (l *lab) fetch(p program, home string) error {
-	cmd := exec.Command(p.path, "get") //nolint:noctx // it ends by its own deadline
-	cmd.Env = l.env(home)
+// newHome returns a home directory without a cache, that nobody else has.
+func (l *lab) newHome(s setting) (string, error) {
+	dir, err := os.MkdirTemp(l.dir, "home-")
+	if err != nil || s.profiles == 0 {
+		return dir, err
+	}
+	var config strings.Builder
+	for i := 2; i < s.profiles; i++ {
+		fmt.Fprintf(&config, "[profile other-%d]\nrole_arn = arn:aws:iam::%s:role/other\nsource_profile = base\nregion = %s\n\n", i, otherAccount(i), region)
+	}
+	fmt.Fprintf(&config, "[profile pull]\nrole_arn = %s\nsource_profile = base\n\n", roleARN)
+	fmt.Fprintf(&config, "[profile base]\naws_access_key_id = %s\naws_secret_access_key = %s\n", accessKeyID, secretKey)
+	if err := os.Mkdir(filepath.Join(dir, ".aws"), 0o700); err != nil {
+		return "", err
+	}
+	return dir, os.WriteFile(filepath.Join(dir, ".aws", "config"), []byte(config.String()), 0o600)
+}
+
+// fetch lets a program ask the fake AWS for the token of targetHost.
+func (l *lab) fetch(s setting, home string) error {
+	cmd := exec.Command(s.path, "get") //nolint:noctx // it ends by its own deadline
+	cmd.Env = l.env(home, s)
 	cmd.Stdin = strings.NewReader(targetHost)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s cannot get a token from the fake AWS: %w\n%s%s", p.name, err, stdout.String(), stderr.String())
+		return fmt.Errorf("%s cannot get a token from the fake AWS: %w\n%s%s", s.name, err, stdout.String(), stderr.String())
 	}
 	return l.checkAnswer(stdout.Bytes())
 }
 
 func tokensDir(home string) string { return filepath.Join(home, ".ecr", "tokens") }
 
-// tokenFile is the only file in the cache of this helper in a home where it has
-// one token.
-func (l *lab) tokenFile(home string) (string, error) {
-	one, err := l.home(l.ours(), 1)
+// tokenFile is the file in which this helper keeps the token for targetHost,
+// in the home where it has so many.
+func (l *lab) tokenFile(tokens int) (string, error) {
+	one, err := l.home(setting{program: l.ours(), tokens: 1})
+	if err != nil {
+		return "", err
+	}
+	home, err := l.home(setting{program: l.ours(), tokens: tokens})
 	if err != nil {
 		return "", err
 	}
@@ -271,7 +320,7 @@ func moveAll(from, to string) error {
 
 // fillReference repeats the entry that the reference helper wrote into its one
 // file, for other accounts' registries.
-func (l *lab) fillReference(home string, tokens int) error {
+func fillReference(home string, tokens int) error {
 	path := filepath.Join(home, ".ecr", "cache.json")
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags.StringVar(&paths.reference, "reference", "", "`path` of the reference helper")
 	flags.StringVar(&paths.floor, "floor", "", "`path` of the floor program")
 	flags.StringVar(&paths.linked, "linked", "", "`path` of the floor program that links what the helper links")
-	flags.StringVar(&only, "only", "", "run only measurements whose name contains this `text`")
+	flags.StringVar(&only, "only", "", "run only measurements with this `name`, or with it in their names")
 	flags.DurationVar(&effort, "effort", 8*time.Second, "how long to repeat each measurement")
 	flags.BoolVar(&list, "list", false, "list the measurements and stop")
 	if err := flags.Parse(args); err != nil {
@@ -75,9 +76,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 
+	exact := slices.ContainsFunc(measurements(), func(m measurement) bool { return m.name == only })
 	found := false
 	for _, m := range measurements() {
-		if !strings.Contains(m.name, only) {
+		if m.name != only && (exact || !strings.Contains(m.name, only)) {
 			continue
 		}
 		found = true

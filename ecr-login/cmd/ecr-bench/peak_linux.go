@@ -22,7 +22,9 @@ func runPeak(cmd *exec.Cmd) (int64, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Start(); errors.Is(err, os.ErrPermission) {
+		return 0, nil // some containers forbid tracing
+	} else if err != nil {
 		return 0, err
 	}
 	pid := cmd.Process.Pid

@@ -16,11 +16,13 @@ type table struct {
 	remarks []string
 }
 
-// goal is the most that the first subject's median time may be of another's.
+// goal is the most that the first subject's time may be of another's.
 type goal struct {
-	against string
 	most    float64
+	against string
 }
+
+func atMost(most float64, against string) goal { return goal{most, against} }
 
 // compare makes the table of a race: one row per subject, and how the first
 // stands to each of the others.
@@ -36,7 +38,7 @@ func compare(results []figures, goals ...goal) *table {
 				fmt.Sprintf("%.3f", quantile(cpu, 0.5)))
 			for _, g := range goals {
 				if g.against == r.name {
-					row = append(row, g.verdict(quantile(wall, 0.5)))
+					row = append(row, fmt.Sprintf("%s (at most %.2f)", verdict(quantile(wall, 0.5) <= g.most), g.most))
 				}
 			}
 		}
@@ -57,12 +59,11 @@ func ratios(a, b []time.Duration) []float64 {
 	return all
 }
 
-func (g goal) verdict(ratio float64) string {
-	verdict := "met"
-	if ratio > g.most {
-		verdict = "missed"
+func verdict(met bool) string {
+	if met {
+		return "met"
 	}
-	return fmt.Sprintf("%s (at most %.2f)", verdict, g.most)
+	return "missed"
 }
 
 // String returns the table with its columns aligned, a line for each row and
