@@ -24,6 +24,7 @@ type generator struct {
 	*rand.Rand
 	home, real, other string
 	temporary         []string // keys for the environment: id, secret, token
+	rare              int      // one in how many endpoint settings is made
 }
 
 func (g generator) one(n int) bool { return g.IntN(n) == 0 }
@@ -51,6 +52,10 @@ func processes() []string {
 func (g generator) trial() trial {
 	t := trial{env: map[string]string{}}
 	config, credentials := map[string][]string{}, map[string][]string{}
+	g.rare = 16
+	if g.one(4) {
+		g.rare = 2 // endpoints are few, their rules are about several at once
+	}
 	for _, name := range profileNames() {
 		if g.one(4) {
 			continue
@@ -157,13 +162,13 @@ func (g generator) body(profile, file string) []string {
 	if g.one(12) {
 		add("region", "us-west-2")
 	}
-	if g.one(12) {
+	if g.one(g.rare) {
 		add("services", "v%d", g.IntN(2))
 	}
-	if g.one(20) {
+	if g.one(2 * g.rare) {
 		add("endpoint_url", "%s", g.other)
 	}
-	if g.one(20) {
+	if g.one(4 * g.rare) {
 		add("ignore_configured_endpoint_urls", "%s", g.pick("true", "false"))
 	}
 	if g.one(25) {
@@ -276,11 +281,11 @@ func (g generator) metadata(env map[string]string) {
 
 func (g generator) endpoints(env map[string]string) {
 	for _, name := range []string{"", "_STS", "_ECR", "_SSO"} {
-		if g.one(12) {
+		if g.one(2 * g.rare) {
 			env["AWS_ENDPOINT_URL"+name] = g.pick(g.real, g.other, "")
 		}
 	}
-	if g.one(12) {
+	if g.one(4 * g.rare) {
 		env["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = g.pick("true", "false")
 	}
 }

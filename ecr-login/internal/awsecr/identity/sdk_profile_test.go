@@ -208,6 +208,7 @@ var oddities = map[string]struct{ profile, config, credentials string }{
 	"continuation with a colon":           {"a", "[profile a]\ncredential_process = x\n  --url https://h\n", ""},
 	"continuation after a blank line":     {"a", "[profile a]\ncredential_process = x\n\n# c\n  more\n", ""},
 	"empty key":                           {"a", "[profile a]\n= x\n  credential_process = y\n  more\n", ""},
+	"empty key ends nesting":              {"a", "[profile a]\ns3 =\n= x\n  credential_process = y\n", ""},
 	"duplicate section adds":              {"a", "[profile a]\nrole_arn = r\n[profile b]\n[profile a]\ncredential_source = Environment\nrole_arn = q\n", ""},
 	"duplicate key, nested then plain":    {"a", "[profile a]\nservices =\n  x = y\nservices = s\n[services s]\necr =\n  endpoint_url = e\nsts =\n  ENDPOINT_URL = 'f' # g\n", ""},
 	"services only in credentials":        {"a", "[profile a]\nservices = s\n", "[services s]\necr =\n  endpoint_url = e\n"},

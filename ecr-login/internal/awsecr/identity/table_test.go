@@ -260,6 +260,26 @@ func sources() []source {
 			same: []change{elsewhere()},
 		},
 		{
+			name: "a role of a profile, ECR redirected", says: "role " + pull + " (profile p, static keys AKIA…ICE0)",
+			world: world{
+				in: Inputs{Profile: "p"}, credentials: "[p]\nrole_arn = " + pull + "\n" + alice,
+				env: env("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1", "AWS_ENDPOINT_URL_ECR_PUBLIC", "http://127.0.0.1:1"),
+			},
+			other: []change{stsEndpoint()},
+			// While it resolves a profile the SDK assumes roles at AWS itself,
+			// whatever the general endpoint is.
+			same: []change{setEnv("AWS_ENDPOINT_URL", "http://127.0.0.1:2")},
+		},
+		{
+			name: "a role from the configuration, ECR redirected", says: "role " + push + " (profile p, static keys AKIA…ICE0)",
+			world: world{
+				in: Inputs{Profile: "p", RoleARN: push}, credentials: "[p]\n" + alice,
+				env: env("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1", "AWS_ENDPOINT_URL_ECR_PUBLIC", "http://127.0.0.1:1"),
+			},
+			other: []change{stsEndpoint(), setEnv("AWS_ENDPOINT_URL", "http://127.0.0.1:2")},
+			same:  []change{setEnv("AWS_ENDPOINT_URL", "")},
+		},
+		{
 			name: "a credential_process", says: "credential_process (profile p)",
 			world: world{in: Inputs{Profile: "p"}, config: "[profile p]\ncredential_process = /bin/creds --for $WHOM %WHAT% ${WHERE:-x}\n"},
 			other: append(endpoints(),
