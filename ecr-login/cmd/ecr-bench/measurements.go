@@ -19,6 +19,7 @@ func measurements() []measurement {
 		warmGet(1),
 		warmGet(1_000),
 		warmGet(10_000),
+		{"instructions", "instructions of a warm get, 1 cached token", instructions},
 		{"growth", "warm get of this helper, from 1 token to 10,000", growth},
 		{"cold", "get without a cache, one call to AWS", cold},
 		{"role", "get with a cached token and a profile that assumes a role", role},
