@@ -222,9 +222,12 @@ func (r *resolver) process(p *profile) {
 	// and where it may look up variables of its own.
 	for _, name := range [...]string{
 		"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS",
 	} {
 		r.add("variable "+name, r.env.get(name))
 	}
+	// A role assumed with the command's keys may be assumed there.
+	r.add("general endpoint", r.generalEndpoint())
 	r.add("access key ID", r.env.accessKeyID())
 	for _, name := range variablesIn(p.process) {
 		r.add("variable "+name, r.env.get(name))

@@ -96,7 +96,10 @@ func (g generator) trial() trial {
 	g.metadata(t.env)
 	g.endpoints(t.env)
 	g.noise(t.env)
-	t.process = fmt.Sprint(t.env["AWS_PROFILE"], "/", t.env["AWS_DEFAULT_PROFILE"], "/", environment{lookupIn(t.env)}.accessKeyID())
+	e := environment{lookupIn(t.env)}
+	t.process = strings.Join([]string{
+		e.get("AWS_PROFILE"), e.get("AWS_DEFAULT_PROFILE"), e.accessKeyID(), e.get("AWS_ENDPOINT_URL"), e.get("AWS_ENDPOINT_URL_STS"),
+	}, " ")
 	return t
 }
 

@@ -285,14 +285,29 @@ func sources() []source {
 			other: append(endpoints(),
 				inConfig("--for", "--to"), inConfig("/bin/creds", "bin/creds"), setEnv("WHOM", "x"), setEnv("WHAT", "x"), setEnv("WHERE", "x"),
 				setEnv("AWS_PROFILE", "p"), setEnv("AWS_CONFIG_FILE", "$HOME/.aws/config"),
-				setEnv("AWS_SHARED_CREDENTIALS_FILE", "$HOME/.aws/credentials"), setEnv("AWS_DEFAULT_PROFILE", "p"),
+				setEnv("AWS_SHARED_CREDENTIALS_FILE", "$HOME/.aws/credentials"), setEnv("AWS_DEFAULT_PROFILE", "p"), stsEndpoint(),
 				change{"another profile", func(w *world) { w.config = mustReplace(w.config, "profile p", "profile q"); w.in.Profile = "q" }},
 				change{"the other file", func(w *world) { w.credentials, w.config = mustReplace(w.config, "profile ", ""), "" }},
 				change{"keys for the command", func(w *world) {
 					w.env["AWS_ACCESS_KEY_ID"], w.env["AWS_SECRET_ACCESS_KEY"] = "AKIAALICEALICEALICE0", "s"
 				}},
 			),
-			same: []change{setEnv("OTHER", "x"), elsewhere(), stsEndpoint()},
+			same: []change{setEnv("OTHER", "x"), elsewhere()},
+		},
+		{
+			name: "a credential_process, ECR redirected", says: "credential_process (profile p)",
+			world: world{
+				in: Inputs{Profile: "p"}, config: "[profile p]\ncredential_process = /bin/creds\n",
+				env: env("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1", "AWS_ENDPOINT_URL_ECR_PUBLIC", "http://127.0.0.1:1"),
+			},
+			other: []change{
+				setEnv("AWS_ENDPOINT_URL", "http://127.0.0.1:2"), inConfig("/bin", "/sbin"),
+				inConfig("[profile p]\n", "[profile p]\nendpoint_url = http://127.0.0.1:2\n"),
+				// This one alone counts as a variable that the command sees.
+				{"an ignored endpoint", func(w *world) {
+					w.env["AWS_ENDPOINT_URL"], w.env["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "http://127.0.0.1:2", "true"
+				}},
+			},
 		},
 		{
 			name: "SSO of the old style", says: "SSO 111122223333/Admin (profile p)",
