@@ -65,7 +65,7 @@ fuzz: ## Run every fuzz target for FUZZTIME each (FUZZTIME=10s)
 	GO="$(GO)" bash scripts/fuzz "$(FUZZTIME)"
 
 e2e: build ## Let real clients pull and push through the helper; uses Debian packages
-	BIN="$(CURDIR)/bin/$(NAME)" ./$(E2E)/run.sh
+	GO="$(GO)" BIN="$(CURDIR)/bin/$(NAME)" ./$(E2E)/run.sh
 
 demo: build ## Show it work: no AWS account, no root, no network (DEMO_FLAGS=--keep)
 	$(GO) build -o bin/ecr-demo$(HOSTEXE) $(DEMO)
