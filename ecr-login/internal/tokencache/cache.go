@@ -12,8 +12,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ecr-credential-helper/ecr-login/internal/fspath"
@@ -102,11 +104,11 @@ func (c Cache) AddHost(k Key, host string) error {
 func (c Cache) Forget(host string) (int, error) {
 	removed := 0
 	var errs []error
-	for k, e := range c.all() {
+	for _, e := range c.all() {
 		if !slices.Contains(e.Hosts, host) {
 			continue
 		}
-		switch err := os.Remove(c.path(k)); {
+		switch err := os.Remove(c.path(e.key)); {
 		case err == nil:
 			removed++
 		case !errors.Is(err, fs.ErrNotExist):
@@ -144,26 +146,39 @@ func (c Cache) write(k Key, e Entry) error {
 	return nil
 }
 
-// all yields the entries that can be trusted, in no order.
-func (c Cache) all() func(yield func(Key, Entry) bool) {
-	return func(yield func(Key, Entry) bool) {
-		if c.dir == "" {
-			return
-		}
-		names, err := readNames(c.tokens())
-		if err != nil {
-			return
-		}
-		for _, name := range names {
-			k, ok := keyOf(name)
-			if !ok {
-				continue
-			}
-			if e, ok := c.Get(k); ok && !yield(k, e) {
-				return
-			}
-		}
+// keyed is an entry with its key.
+type keyed struct {
+	key Key
+	Entry
+}
+
+// all returns the entries that can be trusted, in no order. The files are read
+// by several goroutines: with a thousand of them that is what `list` takes.
+func (c Cache) all() []keyed {
+	if c.dir == "" {
+		return nil
 	}
+	names, err := readNames(c.tokens())
+	if err != nil {
+		return nil
+	}
+	const most, perReader = 8, 16
+	readers := min(most, runtime.GOMAXPROCS(0), 1+len(names)/perReader)
+	found := make([][]keyed, readers)
+	var wg sync.WaitGroup
+	for i := range readers {
+		wg.Go(func() {
+			for _, name := range names[i*len(names)/readers : (i+1)*len(names)/readers] {
+				if k, ok := keyOf(name); ok {
+					if e, ok := c.Get(k); ok {
+						found[i] = append(found[i], keyed{k, e})
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return slices.Concat(found...)
 }
 
 // prune removes expired tokens, unreadable ones that are as old, and the

@@ -152,7 +152,7 @@ func TestDamagedFilesAreAbsentAndReplaced(t *testing.T) {
 	damaged := map[string][]byte{
 		"empty": {}, "null": []byte("null"), "an array": []byte("[]"), "an object": []byte("{}"),
 		"not JSON": []byte("hello"), "NULs": make([]byte, 300), "huge": bytes.Repeat([]byte("x"), 2<<20),
-		"null entry": []byte(`{"sha256":"74234e98afe7498fb5daf1f36ac2d78acc339464f950703b8c019892f982b90b","entry":null}` + "\n"),
+		"null entry": []byte(`{"sha256":"f026668d41f4dc463fdebcf5db48680292c27c035322d1ef051b725e25f95a46","password":"cA==","entry":null}` + "\n"),
 		"deep":       bytes.Repeat([]byte("["), 1<<19), "doubled": append(bytes.Clone(good), good...),
 		"another key's entry": other,
 	}
