@@ -12,7 +12,7 @@ const (
 
 const (
 	keyAccessKeyID     = "aws_access_key_id"
-	keySecretAccessKey = "aws_secret_access_key" //nolint:gosec // the name of a key, not a key
+	keySecretAccessKey = "aws_secret_access_key"
 	keySessionToken    = "aws_session_token"
 )
 
