@@ -151,6 +151,9 @@ func (id Identity) String() string {
 	return s + source + ")"
 }
 
+// GoString is String, so that %#v tells no more than %v.
+func (id Identity) GoString() string { return "identity.Identity{" + id.String() + "}" }
+
 // String names the kind for people.
 func (k Kind) String() string {
 	switch k {

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -113,6 +114,23 @@ func TestWhatIsNoAccessKeyIDIsNotTold(t *testing.T) {
 	w := world{env: env("AWS_ACCESS_KEY_ID", "hunter2", "AWS_SECRET_ACCESS_KEY", "hunter3")}
 	if got := resolved(t, w, t.TempDir()).String(); got != "environment keys" {
 		t.Errorf("it reads %q", got)
+	}
+}
+
+func TestNoSecretStaysInAnIdentity(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2hunter2"
+	for name, w := range map[string]world{
+		"keys":    {env: env("AWS_ACCESS_KEY_ID", "AKIAALICEALICEALICE0", "AWS_SECRET_ACCESS_KEY", secret, "AWS_SESSION_TOKEN", secret)},
+		"command": {env: env("PASSWORD", secret), config: "[default]\ncredential_process = creds " + secret + " $PASSWORD\n"},
+		"web":     {env: env("AWS_WEB_IDENTITY_TOKEN_FILE", "$HOME/token", "AWS_ROLE_ARN", pull), files: map[string]string{"token": secret}},
+		"container": {env: env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1", "AWS_CONTAINER_AUTHORIZATION_TOKEN", secret,
+			"HTTP_PROXY", "http://me:"+secret+"@127.0.0.1:1")},
+	} {
+		id := resolved(t, w, t.TempDir())
+		if text := fmt.Sprintf("%v %+v %#v %q", id, id, id, id.fields); strings.Contains(text, secret) {
+			t.Errorf("%s: %s", name, text)
+		}
 	}
 }
 

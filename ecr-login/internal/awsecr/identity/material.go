@@ -15,6 +15,15 @@ func (m *material) add(label, value string) {
 	m.fields = append(m.fields, field{label, value})
 }
 
+// addSecret adds what may hold a secret, so that only a hash of it stays around.
+func (m *material) addSecret(label, value string) {
+	if value != "" {
+		sum := sha256.Sum256([]byte(value))
+		value = string(sum[:])
+	}
+	m.add(label, value)
+}
+
 // encoding marks the meaning of the fields. It changes with their meaning, so
 // that old cache entries are not found under a key that now says something
 // else.

@@ -210,7 +210,7 @@ func (r *resolver) sso(p *profile) error {
 // plainly has a say in what it prints.
 func (r *resolver) process(p *profile) {
 	r.begin(CredentialProcess, p.name, "")
-	r.add("command", p.process)
+	r.addSecret("command", p.process)
 	r.add("profile", p.name)
 	r.add("config file", absolute(p.processFile))
 	home, _ := r.home() // without one the command gets along, or fails
@@ -224,13 +224,13 @@ func (r *resolver) process(p *profile) {
 		"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
 		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS",
 	} {
-		r.add("variable "+name, r.env.get(name))
+		r.addSecret("variable "+name, r.env.get(name))
 	}
 	// A role assumed with the command's keys may be assumed there.
 	r.add("general endpoint", r.generalEndpoint())
 	r.add("access key ID", r.env.accessKeyID())
 	for _, name := range variablesIn(p.process) {
-		r.add("variable "+name, r.env.get(name))
+		r.addSecret("variable "+name, r.env.get(name))
 	}
 }
 
@@ -354,7 +354,7 @@ func (r *resolver) addMachine() error {
 	// Someone who forgets to exempt the address from a proxy is answered by
 	// the proxy's machine.
 	for _, name := range [...]string{"HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"} {
-		r.add("variable "+name, r.env.get(name))
+		r.addSecret("variable "+name, r.env.get(name))
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 func (m *material) token(token string) {
 	claims, ok := parseJWT(token)
 	if !ok {
-		m.add("opaque token", token)
+		m.addSecret("opaque token", token)
 		return
 	}
 	for _, name := range [...]string{
