@@ -44,7 +44,7 @@ func (p HTTPProber) Probe(ctx context.Context, host, user string, password token
 	if err != nil {
 		return fmt.Errorf("the registry %s could not be tried: %w", host, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	switch resp.StatusCode {
 	case http.StatusOK:

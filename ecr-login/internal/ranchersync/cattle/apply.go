@@ -58,7 +58,7 @@ func (s *survey) push(ctx context.Context, e *ranchersync.Entry, p ranchersync.P
 	}
 	put := call{
 		method: http.MethodPut, path: credentialsPath + "/" + url.PathEscape(e.Credential),
-		body: body, secrets: []string{p.Password.Reveal()},
+		body: body,
 	}
 	err := s.repeat(ctx, put, ignore)
 	if isStatus(err, http.StatusNotFound) {
@@ -136,9 +136,9 @@ func (s *survey) activateOne(ctx context.Context, path, id string) error {
 
 // post sends a request that makes something. Unlike repeat it does so once: what
 // made something must not be sent again before a look at what is there.
-func (s *survey) post(ctx context.Context, path string, body map[string]string, secrets ...string) (common, error) {
+func (s *survey) post(ctx context.Context, path string, body map[string]string) (common, error) {
 	var made struct{ common }
-	err := s.once(ctx, s.apiVersion(), call{method: http.MethodPost, path: path, body: body, secrets: secrets},
+	err := s.once(ctx, s.apiVersion(), call{method: http.MethodPost, path: path, body: body},
 		func(r io.Reader) error { return one(&made)(r) })
 	return made.common, err
 }

@@ -2,6 +2,7 @@ package cattle
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -12,6 +13,7 @@ const (
 	// Rancher's secret keys have 40 characters, tokens thousands. No word, id or
 	// code of the API is as long, and host names have dots in between.
 	longRun = 40
+	hidden  = "[…]"
 )
 
 // clean makes a server's text fit for a terminal and a log: one line, printable
@@ -24,7 +26,7 @@ func clean(s string) string {
 	var out, word strings.Builder
 	flush := func() {
 		if word.Len() >= longRun {
-			out.WriteString("[…]")
+			out.WriteString(hidden)
 		} else {
 			out.WriteString(word.String())
 		}
@@ -60,12 +62,55 @@ func secretLike(c rune) bool {
 		c == '+' || c == '/' || c == '=' || c == '-' || c == '_'
 }
 
-// without takes secrets out of a text, whatever their length.
-func without(s string, secrets ...string) string {
-	for _, secret := range secrets {
-		if secret != "" {
-			s = strings.ReplaceAll(s, secret, "[…]")
-		}
+// word makes a server's name for something fit to be shown: such names are
+// letters, and anything else is left out.
+func word(s string) string {
+	if len(s) > 40 || strings.ContainsFunc(s, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != ' ' && c != '-'
+	}) {
+		return ""
 	}
 	return s
+}
+
+// shield knows what must never be shown, so that it is not when a server quotes
+// it.
+type shield struct {
+	mu     sync.Mutex
+	keys   []string        // always
+	tokens map[string]bool // of this run
+}
+
+func newShield(keys ...string) *shield {
+	return &shield{keys: keys, tokens: map[string]bool{}}
+}
+
+// forget drops the tokens of the run before.
+func (s *shield) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.tokens)
+}
+
+func (s *shield) add(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if token != "" {
+		s.tokens[token] = true
+	}
+}
+
+// show makes a server's text fit to be shown.
+func (s *shield) show(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, secret := range s.keys {
+		text = strings.ReplaceAll(text, secret, hidden)
+	}
+	for secret := range s.tokens {
+		if len(secret) <= len(text) {
+			text = strings.ReplaceAll(text, secret, hidden)
+		}
+	}
+	return clean(text)
 }

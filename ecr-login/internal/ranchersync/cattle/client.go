@@ -70,6 +70,7 @@ type Config struct {
 // client talks to one environment.
 type client struct {
 	Config
+	*shield
 	http *http.Client
 
 	mu      sync.Mutex
@@ -83,7 +84,6 @@ type call struct {
 	method, path string
 	query        url.Values
 	body         any
-	secrets      []string // what is in the body and must not come back in an error
 }
 
 // write reports whether the call may change something.
@@ -114,7 +114,7 @@ func (c *client) once(ctx context.Context, version string, r call, read func(io.
 	if err != nil {
 		return c.unreachable(caller, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return c.refusal(resp, r)
 	}

@@ -2,6 +2,8 @@ package cattle
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"ecr-credential-helper/ecr-login/internal/ranchersync"
 )
@@ -9,24 +11,43 @@ import (
 // create adds the entry's registry, unless it is there by now, and its
 // credential.
 //
-// Another updater may be doing the same at this moment. Then the registry's
-// address is taken: the other's registry is adopted, and its credential too
-// when it appears soon, so that the two leave one of each behind.
+// Another updater may be doing the same at this moment. Then the address is
+// taken, or the registry was there already and its credential is on its way: the
+// other's registry is adopted, and its credential too when it appears soon. Two
+// that create a credential at the very same moment leave two behind, for nothing
+// is ever deleted; then both give their token to the one that pulls use.
 func (s *survey) create(ctx context.Context, e *ranchersync.Entry, p ranchersync.Push) error {
+	looks := 0 // for the credential of somebody who is at it
 	if e.Registry == "" {
 		raced, err := s.createRegistry(ctx, e)
-		if err == nil && raced {
-			err = s.awaitCredential(ctx, e)
-		}
 		if err != nil {
 			return err
 		}
-	}
-	if e.Credential == "" {
-		if written, err := s.createCredential(ctx, e, p); err != nil || written {
-			return err
+		if raced {
+			looks = 4
 		}
+	} else {
+		looks = 1
 	}
+	if err := s.awaitCredential(ctx, e, looks); err != nil {
+		return err
+	}
+	if e.Credential != "" {
+		return s.push(ctx, e, p)
+	}
+	if written, err := s.createCredential(ctx, e, p); err != nil || written && looks == 0 {
+		return err
+	}
+	made := e.Credential
+	creds, err := s.registryCredentials(ctx, e.Registry)
+	if err != nil {
+		return err
+	}
+	if takeFirst(e, creds); e.Credential == made {
+		return nil
+	}
+	e.Warnings = append(e.Warnings, fmt.Sprintf(
+		"credential %s was added by somebody else at the same moment as %s, which pulls ignore", e.Credential, made))
 	return s.push(ctx, e, p)
 }
 
@@ -74,9 +95,9 @@ func beingRemoved(id string) *ranchersync.Error {
 
 // adopt takes over a registry that was not there when the plan was made.
 func (s *survey) adopt(e *ranchersync.Entry, r *reg) error {
-	e.Registry, e.Address = r.id, clean(r.address)
+	e.Registry, e.Address = r.id, r.shown
 	if r.state != active && !settling(r.state) {
-		return ranchersync.Errorf(ranchersync.ReasonState, "registry %s with this address appeared meanwhile, and is %s", r.id, clean(r.state)).
+		return ranchersync.Errorf(ranchersync.ReasonState, "registry %s with this address appeared meanwhile, and is %s", r.id, r.state).
 			WithHint("run again")
 	}
 	takeFirst(e, r.creds)
@@ -106,10 +127,15 @@ func (s *survey) findBare(ctx context.Context, host string) (*reg, error) {
 }
 
 // awaitCredential gives whoever made the registry a moment to make its
-// credential as well.
-func (s *survey) awaitCredential(ctx context.Context, e *ranchersync.Entry) error {
-	for wait := firstLook; e.Credential == "" && wait <= lastLook; wait *= 2 {
-		if err := s.Clock.Wait(ctx, wait); err != nil {
+// credential as well. By chance, so that two who wait for each other do not go
+// on at the same moment.
+func (s *survey) awaitCredential(ctx context.Context, e *ranchersync.Entry, looks int) error {
+	wait := firstLook
+	for range looks {
+		if e.Credential != "" {
+			return nil
+		}
+		if err := s.Clock.Wait(ctx, wait+time.Duration(s.Chance()*float64(wait))); err != nil {
 			return err
 		}
 		creds, err := s.registryCredentials(ctx, e.Registry)
@@ -117,12 +143,13 @@ func (s *survey) awaitCredential(ctx context.Context, e *ranchersync.Entry) erro
 			return err
 		}
 		takeFirst(e, creds)
+		wait *= 2
 	}
 	return nil
 }
 
 // createCredential adds a credential to the entry's registry. It reports false
-// when instead the entry now names one that exists and is still to be written.
+// when one turned up instead, and was given the token.
 //
 // Before a second attempt, a look tells whether the first arrived after all. A
 // credential that is found is given the token, whosever it is.
@@ -137,7 +164,7 @@ func (s *survey) createCredential(ctx context.Context, e *ranchersync.Entry, p r
 	}
 	b := s.backoff()
 	for {
-		made, err := s.post(ctx, credentialsPath, body, p.Password.Reveal())
+		made, err := s.post(ctx, credentialsPath, body)
 		if err == nil {
 			e.Credential, e.UID = made.ID, made.UUID
 			return true, nil
@@ -153,7 +180,7 @@ func (s *survey) createCredential(ctx context.Context, e *ranchersync.Entry, p r
 			return false, err
 		}
 		if takeFirst(e, creds); e.Credential != "" {
-			return false, nil
+			return false, s.push(ctx, e, p)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"ecr-credential-helper/ecr-login/internal/ranchersync"
 )
 
-var errTooLarge = errors.New("Rancher's answer is larger than 8 MiB")
+var errTooLarge = errors.New("more than 8 MiB of an answer from Rancher")
 
 // apiError is an answer that is not a success.
 type apiError struct {
@@ -77,15 +77,12 @@ func (c *client) refusal(resp *http.Response, r call) error {
 		if told.Message == "" {
 			told.Message = told.Detail
 		}
-		secrets := append([]string{c.SecretKey.Reveal()}, r.secrets...)
-		e.Code = clean(without(told.Code, secrets...))
-		e.Field = clean(without(told.FieldName, secrets...))
-		e.Message = clean(without(told.Message, secrets...))
+		e.Code, e.Field, e.Message = word(told.Code), word(told.FieldName), c.show(told.Message)
 	}
 	out := &ranchersync.Error{Reason: ranchersync.ReasonRejected, Err: e}
 	switch status := resp.StatusCode; {
 	case status >= 300 && status < 400:
-		return redirected(resp, status)
+		return c.redirected(resp, status)
 	case status == http.StatusUnauthorized:
 		out.Reason = ranchersync.ReasonRefused
 		out.Hint = "check the access key and the secret key; an environment's keys end with it"
@@ -111,11 +108,11 @@ const advice = "make an environment API key (API, Keys, Advanced Options), " +
 	"or name the environment of an account key with --project"
 
 // redirected refuses a redirect: the keys go nowhere else.
-func redirected(resp *http.Response, status int) error {
+func (c *client) redirected(resp *http.Response, status int) error {
 	where := "nowhere"
 	if to, err := resp.Location(); err == nil {
 		// Its query may hold anything.
-		where = clean((&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String())
+		where = c.show((&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String())
 	}
 	return ranchersync.Errorf(ranchersync.ReasonAnswer, "Rancher redirects to %s (%d), and keys are not sent elsewhere", where, status).
 		WithHint("if that is where Rancher lives, give its URL")
@@ -155,7 +152,7 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return final(e.WithHint("check the host name in the URL"))
 	case errors.Is(err, context.DeadlineExceeded):
-		e.Err = fmt.Errorf("Rancher at %s did not answer within %s", c.Address, c.RequestTimeout)
+		e.Err = fmt.Errorf("no answer from Rancher at %s within %s", c.Address, c.RequestTimeout)
 	}
 	return e
 }

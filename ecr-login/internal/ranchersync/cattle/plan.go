@@ -15,8 +15,10 @@ const (
 	maxListed      = 20 // addresses in a message
 )
 
-// Fits checks a push against the API's limits.
+// Fits checks a push against the API's limits. From here on its password is known
+// as something not to be shown.
 func (s *survey) Fits(p ranchersync.Push) error {
+	s.shield.add(p.Password.Reveal())
 	if n := utf8.RuneCountInString(p.Password.Reveal()); n > maxValue {
 		return ranchersync.Errorf(ranchersync.ReasonRejected, "the token has %d characters, and Rancher keeps %d at most", n, maxValue)
 	}
@@ -78,7 +80,7 @@ func (s *survey) listed() string {
 
 // planFor decides about one registry that exists.
 func (s *survey) planFor(r *reg, parsed registry.Registry, want ranchersync.Want) *ranchersync.Entry {
-	e := &ranchersync.Entry{Host: r.host, Address: clean(r.address), Registry: r.id, Action: ranchersync.Update}
+	e := &ranchersync.Entry{Host: r.host, Address: r.shown, Registry: r.id, Action: ranchersync.Update}
 	switch {
 	case r.state == "removing":
 		return failing(e, beingRemoved(r.id))
@@ -137,10 +139,10 @@ func sortOut(creds []cred) (usable, idle []cred) {
 // leave is for what is in a state that a pull has no use for: a mistake when it
 // was asked for, and somebody's intention when it was merely found inactive.
 func leave(e *ranchersync.Entry, want ranchersync.Want, what, state, failure string) *ranchersync.Entry {
-	err := ranchersync.Errorf(ranchersync.ReasonState, "%s is %s, so pulls do not use it", what, clean(state))
+	err := ranchersync.Errorf(ranchersync.ReasonState, "%s is %s, so pulls do not use it", what, state)
 	switch {
 	case failure != "":
-		err = ranchersync.Errorf(ranchersync.ReasonState, "%s is %s, and failed there: %s", what, clean(state), failure).
+		err = ranchersync.Errorf(ranchersync.ReasonState, "%s is %s, and failed there: %s", what, state, failure).
 			WithHint("look at it in Rancher")
 	case state == inactive || state == "deactivating":
 		if !want.Asked && !want.Activate {

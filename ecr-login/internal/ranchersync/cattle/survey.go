@@ -15,7 +15,7 @@ import (
 
 const (
 	registriesPath  = "/registries"
-	credentialsPath = "/registrycredentials"
+	credentialsPath = "/registrycredentials" //nolint:gosec // a path
 )
 
 // Registries and credentials are in one of these states, of which [settling]
@@ -28,6 +28,7 @@ const (
 // reg is a registry of the environment.
 type reg struct {
 	id, address    string
+	shown          string // the address, fit for a terminal
 	host           string // of the ECR registry that the address names; or empty
 	state, failure string // failure: why its last transition failed
 	creds          []cred // that are not gone, by ascending id
@@ -56,13 +57,14 @@ type survey struct {
 // Survey lists all registries and all credentials of the environment: two
 // requests, and more when there are more than a page of either.
 func (t *Target) Survey(ctx context.Context) (ranchersync.Survey, error) {
+	t.c.forget()
 	regs, err := t.c.look(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &survey{client: t.c, regs: regs, byHost: map[string][]*reg{}}
 	for _, r := range regs {
-		s.addresses = append(s.addresses, clean(r.address))
+		s.addresses = append(s.addresses, r.shown)
 		if r.host == "" {
 			continue
 		}
@@ -93,7 +95,7 @@ func (c *client) look(ctx context.Context) ([]*reg, error) {
 	if err != nil {
 		return nil, err
 	}
-	return join(registries, credentials), nil
+	return c.join(registries, credentials), nil
 }
 
 // registries lists them, and finds out which version of the API there is. An old
@@ -168,7 +170,7 @@ func (c *client) askProjects(ctx context.Context) {
 		return
 	}
 	// Not below an environment's path, and without patience: it is only a hint.
-	plain := &client{Config: c.Config, http: c.http, version: c.apiVersion()}
+	plain := &client{Config: c.Config, shield: c.shield, http: c.http, version: c.apiVersion()}
 	plain.Project, plain.Patience = "", 1
 	projects, err := list[projectJSON](ctx, plain, "/projects", nil)
 	if err != nil || len(projects) == 0 {
@@ -176,7 +178,7 @@ func (c *client) askProjects(ctx context.Context) {
 	}
 	var names []string
 	for _, p := range projects[:min(len(projects), 10)] {
-		names = append(names, clean(p.Name)+" ("+p.ID+")")
+		names = append(names, c.show(p.Name)+" ("+p.ID+")")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -202,7 +204,7 @@ func (c *client) registryCredentials(ctx context.Context, id string) ([]cred, er
 	creds := make([]cred, 0, len(found))
 	for _, j := range found {
 		if j.RegistryID == id && !gone(j.State) {
-			creds = append(creds, credOf(j))
+			creds = append(creds, c.credOf(j))
 		}
 	}
 	slices.SortFunc(creds, func(a, b cred) int { return compareIDs(a.id, b.id) })
@@ -210,20 +212,20 @@ func (c *client) registryCredentials(ctx context.Context, id string) ([]cred, er
 }
 
 // join puts credentials to their registries and leaves out what is gone.
-func join(registries []registryJSON, credentials []credentialJSON) []*reg {
+func (c *client) join(registries []registryJSON, credentials []credentialJSON) []*reg {
 	regs := make([]*reg, 0, len(registries))
 	byID := make(map[string]*reg, len(registries))
 	for _, j := range registries {
 		if gone(j.State) {
 			continue
 		}
-		r := regOf(j)
+		r := c.regOf(j)
 		regs = append(regs, r)
 		byID[r.id] = r
 	}
 	for _, j := range credentials {
 		if r := byID[j.RegistryID]; r != nil && !gone(j.State) {
-			r.creds = append(r.creds, credOf(j))
+			r.creds = append(r.creds, c.credOf(j))
 		}
 	}
 	slices.SortFunc(regs, func(a, b *reg) int { return compareIDs(a.id, b.id) })
@@ -233,32 +235,41 @@ func join(registries []registryJSON, credentials []credentialJSON) []*reg {
 	return regs
 }
 
-func regOf(j registryJSON) *reg {
+func (c *client) regOf(j registryJSON) *reg {
 	// Longer than any host name; kept short because all of them are kept.
-	r := &reg{id: j.ID, address: cut(j.ServerAddress, 512), state: cut(j.State, 64), failure: j.failure()}
+	r := &reg{id: j.ID, address: cut(j.ServerAddress, 512), state: state(j.State), failure: c.failure(j.common)}
+	r.shown = c.show(r.address)
 	if parsed, err := registry.Parse(r.address); err == nil {
 		r.host = parsed.Host()
 	}
 	return r
 }
 
-func credOf(j credentialJSON) cred {
+func (c *client) credOf(j credentialJSON) cred {
 	return cred{
 		id: j.ID, uid: cut(j.UUID, 64), registry: j.RegistryID,
 		user: cut(j.PublicValue, 4096), description: cut(j.Description, 8192),
-		state: cut(j.State, 64), failure: j.failure(),
+		state: state(j.State), failure: c.failure(j.common),
 	}
 }
 
 // failure is why a resource's transition failed; empty when it did not.
-func (c common) failure() string {
-	if c.Transitioning != "error" {
+func (c *client) failure(j common) string {
+	if j.Transitioning != "error" {
 		return ""
 	}
-	if c.TransitioningMessage == "" {
+	if j.TransitioningMessage == "" {
 		return "no reason given"
 	}
-	return clean(c.TransitioningMessage)
+	return c.show(j.TransitioningMessage)
+}
+
+// state is a resource's state; states are words.
+func state(s string) string {
+	if w := word(s); w != "" {
+		return w
+	}
+	return "in an unknown state"
 }
 
 func cut(s string, n int) string {

@@ -3,6 +3,7 @@ package cattle
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -62,10 +63,11 @@ func New(cfg Config) (*Target, error) {
 	if cfg.Chance == nil {
 		cfg.Chance = rand.Float64
 	}
+	basic := base64.StdEncoding.EncodeToString([]byte(cfg.AccessKey + ":" + cfg.SecretKey.Reveal()))
 	orElse(&cfg.RequestTimeout, defaultRequestTimeout)
 	orElse(&cfg.Patience, defaultPatience)
 	orElse(&cfg.Settle, defaultSettle)
-	return &Target{&client{Config: cfg, http: &http.Client{
+	return &Target{&client{Config: cfg, shield: newShield(cfg.SecretKey.Reveal(), basic), http: &http.Client{
 		Transport: cfg.Transport,
 		// The answer itself says that it is a redirect, and is refused.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

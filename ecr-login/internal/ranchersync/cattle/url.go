@@ -63,64 +63,60 @@ func ParseURL(raw string) (Address, error) {
 	case u.RawPath != "":
 		return Address{}, bad("has an escaped path").WithHint("leave out everything behind the API's version")
 	}
-	a := Address{origin: u.Scheme + "://" + strings.ToLower(u.Host)}
-	if err := a.readPath(u.Path); err != nil {
-		return Address{}, err
-	}
-	return a, nil
+	return readPath(u.Scheme+"://"+strings.ToLower(u.Host), u.Path)
 }
 
 // readPath finds prefix and environment in the URL's path.
-func (a *Address) readPath(path string) error {
+func readPath(origin, path string) (Address, error) {
 	parts := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
 	for i, part := range parts {
 		if part == "." || part == ".." {
-			return ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL has dots for a path")
+			return Address{}, ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL has dots for a path")
 		}
+		a := Address{origin: origin, prefix: joinPath(parts[:i])}
 		rest := parts[i+1:]
 		switch strings.ToLower(part) {
 		case versionOne, versionTwo:
-			a.setPrefix(parts[:i])
-			return a.readScope(rest)
+			var err error
+			a.Project, err = readScope(rest)
+			return a, err
 		case "v2", "v3":
-			return ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL is one of API %s, and this speaks v1 and v2-beta", part).
+			return Address{}, ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL is one of API %s, and this speaks v1 and v2-beta", part).
 				WithHint("Rancher 1.x has the endpoint to copy under API, Keys, Advanced Options")
 		case "env":
 			// The address bar of Rancher's own web interface.
 			if len(rest) > 0 && plainID(rest[0]) {
-				a.setPrefix(parts[:i])
 				a.Project = rest[0]
-				return nil
+				return a, nil
 			}
 		}
 	}
-	a.setPrefix(parts)
-	return nil
+	return Address{origin: origin, prefix: joinPath(parts)}, nil
 }
 
-func (a *Address) setPrefix(parts []string) {
-	for _, p := range parts {
-		a.prefix += "/" + p
+func joinPath(parts []string) string {
+	if len(parts) == 0 {
+		return ""
 	}
+	return "/" + strings.Join(parts, "/")
 }
 
-// readScope reads what follows the API's version.
-func (a *Address) readScope(rest []string) error {
+// readScope reads what follows the API's version: the environment's id, if any.
+func readScope(rest []string) (project string, err error) {
 	if len(rest) > 0 && strings.EqualFold(rest[0], "projects") {
 		if len(rest) == 1 {
-			return nil
+			return "", nil
 		}
 		if !plainID(rest[1]) {
-			return ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL names the environment %q, which cannot be an id", clean(rest[1])).
+			return "", ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL names the environment %q, which cannot be an id", clean(rest[1])).
 				WithHint("an environment's id looks like 1a5")
 		}
-		a.Project = rest[1]
-		rest = rest[2:]
+		project, rest = rest[1], rest[2:]
 	}
 	if len(rest) == 0 || len(rest) == 1 && (strings.EqualFold(rest[0], "schemas") || strings.EqualFold(rest[0], "registries")) {
-		return nil
+		return project, nil
 	}
-	return ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL goes on behind the API's version with %q", clean(rest[0])).
+	return "", ranchersync.Errorf(ranchersync.ReasonConfig, "the Rancher URL goes on behind the API's version with %q", clean(rest[0])).
 		WithHint("end it with /v2-beta or /v2-beta/projects/<id>")
 }
 

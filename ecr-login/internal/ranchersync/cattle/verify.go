@@ -37,7 +37,7 @@ func (s *survey) Verify(ctx context.Context, entries []*ranchersync.Entry, done 
 			if err != nil {
 				return err
 			}
-			settled, verdict := judge(e, r)
+			settled, verdict := s.judge(e, r)
 			if !settled && !late {
 				still = append(still, e)
 				continue
@@ -94,7 +94,7 @@ func (s *survey) readOne(ctx context.Context, e *ranchersync.Entry) (*reg, error
 		if err != nil {
 			return nil, err
 		}
-		r = regOf(j)
+		r = s.regOf(j)
 	}
 	creds, err := s.registryCredentials(ctx, e.Registry)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *survey) readOne(ctx context.Context, e *ranchersync.Entry) (*reg, error
 
 // judge says whether a pull would use the entry's credential. It reports false
 // while the verdict may still become better by itself.
-func judge(e *ranchersync.Entry, r *reg) (settled bool, verdict error) {
+func (s *survey) judge(e *ranchersync.Entry, r *reg) (settled bool, verdict error) {
 	if r == nil || gone(r.state) {
 		return true, unverified("registry %s is gone", e.Registry)
 	}
@@ -126,7 +126,7 @@ func judge(e *ranchersync.Entry, r *reg) (settled bool, verdict error) {
 	case first != at:
 		return true, unverified("a pull uses credential %s, not %s, which was written", r.creds[first].id, mine.id)
 	case mine.user != e.User:
-		return true, unverified("credential %s has the user name %q, not %q, which was written", mine.id, clean(mine.user), e.User)
+		return true, unverified("credential %s has the user name %q, not %q, which was written", mine.id, s.show(mine.user), e.User)
 	}
 	return true, nil
 }
@@ -136,13 +136,13 @@ func judge(e *ranchersync.Entry, r *reg) (settled bool, verdict error) {
 func judgeState(what, state, failure string) (settled bool, verdict error) {
 	switch {
 	case failure != "":
-		return true, unverified("%s is %s, and failed there: %s", what, clean(state), failure)
+		return true, unverified("%s is %s, and failed there: %s", what, state, failure)
 	case state == active:
 		return true, nil
 	case settling(state):
-		return false, unverified("%s is still %s", what, clean(state)).WithHint("run again in a minute")
+		return false, unverified("%s is still %s", what, state).WithHint("run again in a minute")
 	default:
-		return true, unverified("%s is %s, so pulls do not use it", what, clean(state))
+		return true, unverified("%s is %s, so pulls do not use it", what, state)
 	}
 }
 

@@ -91,7 +91,7 @@ func (b *builder) secret(src source) (token.Password, error) {
 		if err != nil {
 			return token.Password{}, configError("the secret key's file cannot be read: %w", err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		in = f
 	}
 	raw, err := io.ReadAll(io.LimitReader(in, maxSecretFile+1))

@@ -26,7 +26,6 @@ type setup struct {
 type source struct {
 	FileTarget
 	secret token.Password // when it is not in a file
-	own    []string       // regions for the account's own registry
 }
 
 // resolve turns settings into jobs. Its errors are of ReasonConfig.

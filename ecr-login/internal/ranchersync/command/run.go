@@ -88,7 +88,7 @@ func once(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersync.
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, ranchersync.ErrTimeout(o.timeout))
 	defer cancel()
 	var out strings.Builder
-	print := printer{w: &out, color: colorful(d.Out, d.env)}
+	pen := printer{w: &out, color: colorful(d.Out, d.env)}
 	flush := func() error {
 		screen.clear()
 		_, err := io.WriteString(d.Out, out.String())
@@ -102,7 +102,7 @@ func once(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersync.
 	} else {
 		if preview := syncer.Preview(plan); o.output == "text" && preview.Totals.Planned > 0 {
 			// Said before it is done, so that whoever sees it can still stop it.
-			print.plan(preview, false)
+			pen.plan(preview, false)
 			if err := flush(); err != nil {
 				return &exitError{ranchersync.ExitFailed, err}
 			}
@@ -114,10 +114,10 @@ func once(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersync.
 	case o.output == "json":
 		err = writeJSON(&out, report, true)
 	case o.dryRun:
-		print.plan(report, true)
-		print.dryRunEnd(report)
+		pen.plan(report, true)
+		pen.dryRunEnd(report)
 	default:
-		print.result(report)
+		pen.result(report)
 	}
 	if err == nil {
 		err = flush()

@@ -2,7 +2,6 @@ package command
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,7 +20,7 @@ const (
 
 // printer writes reports for people.
 type printer struct {
-	w     io.Writer
+	w     *strings.Builder
 	color bool
 }
 
