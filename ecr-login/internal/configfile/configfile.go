@@ -19,14 +19,23 @@ import (
 // RancherTarget is an entry of the section "rancher". Empty fields are those
 // that the file does not set; flags and environment may.
 type RancherTarget struct {
-	URL           string
-	AccessKey     string
-	SecretKeyFile string
-	CAFile        string
-	Registries    []string // hosts
-	Create        bool
-	Activate      bool
-	Line          int // where it stands in the file
+	URL                string
+	AccessKey          string
+	SecretKeyFile      string
+	CAFile             string
+	InsecureSkipVerify bool
+	Projects           []string // such as 1a5
+	Registries         []string // hosts
+	RegistryIDs        []string // 12-digit accounts
+	Regions            []string
+	Profile            string
+	RoleARN            string
+	Email              string
+	Create             bool
+	Activate           bool
+	VerifyRegistry     bool
+	NoteExpiry         bool
+	Line               int // where it stands in the file
 }
 
 // Parse reads the part of a configuration file that concerns the Docker verbs,

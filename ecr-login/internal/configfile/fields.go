@@ -82,12 +82,7 @@ func ruleFields(r reader, rule *settings.Rule) []field {
 			return ""
 		})},
 		{"profile", r.text(&rule.Profile, nil)},
-		{"role_arn", r.text(&rule.RoleARN, func(v string) string {
-			if !strings.HasPrefix(v, "arn:") || !strings.Contains(v, ":role/") {
-				return "the ARN of a role, such as arn:aws:iam::111122223333:role/pull"
-			}
-			return ""
-		})},
+		{"role_arn", r.text(&rule.RoleARN, wrongRole)},
 		{"external_id", r.text(&rule.ExternalID, nil)},
 		{"account", r.text(&rule.Account, nil)},
 		{"region", r.text(&rule.Region, nil)},
@@ -125,17 +120,33 @@ func targetFields(r reader, t *RancherTarget) []field {
 		{"access_key", r.text(&t.AccessKey, nil)},
 		{"secret_key_file", r.text(&t.SecretKeyFile, nil)},
 		{"ca_file", r.text(&t.CAFile, nil)},
-		{"registries", func(n *yaml.Node) error {
-			return r.list(n, "registries", func(n *yaml.Node) error {
-				if _, err := registry.Parse(n.Value); n.Kind != yaml.ScalarNode || err != nil {
-					return r.fail(n.Line, "%q is not an Amazon ECR registry", n.Value)
-				}
-				t.Registries = append(t.Registries, n.Value)
-				return nil
-			})
-		}},
+		{"insecure_skip_tls_verify", r.flag("insecure_skip_tls_verify", &t.InsecureSkipVerify)},
+		{"projects", r.texts("projects", &t.Projects, nil)},
+		{"registries", r.texts("registries", &t.Registries, func(v string) string {
+			if _, err := registry.Parse(v); err != nil {
+				return "an Amazon ECR registry"
+			}
+			return ""
+		})},
+		{"registry_ids", r.texts("registry_ids", &t.RegistryIDs, func(v string) string {
+			if _, err := registry.New(v, registry.PublicRegion); err != nil {
+				return "an account of 12 digits, in quotes"
+			}
+			return ""
+		})},
+		{"regions", r.texts("regions", &t.Regions, func(v string) string {
+			if _, err := registry.New("000000000000", v); err != nil {
+				return "a region such as eu-west-1"
+			}
+			return ""
+		})},
+		{"profile", r.text(&t.Profile, nil)},
+		{"role_arn", r.text(&t.RoleARN, wrongRole)},
+		{"email", r.text(&t.Email, nil)},
 		{"create", r.flag("create", &t.Create)},
 		{"activate", r.flag("activate", &t.Activate)},
+		{"verify_registry", r.flag("verify_registry", &t.VerifyRegistry)},
+		{"note_expiry", r.flag("note_expiry", &t.NoteExpiry)},
 	}
 }
 
@@ -168,6 +179,27 @@ func (r reader) text(to *string, wrong func(string) string) func(*yaml.Node) err
 		*to = n.Value
 		return nil
 	}
+}
+
+// texts takes a list of scalars.
+func (r reader) texts(key string, to *[]string, wrong func(string) string) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		return r.list(n, key, func(n *yaml.Node) error {
+			var v string
+			if err := r.text(&v, wrong)(n); err != nil {
+				return err
+			}
+			*to = append(*to, v)
+			return nil
+		})
+	}
+}
+
+func wrongRole(v string) string {
+	if !strings.HasPrefix(v, "arn:") || !strings.Contains(v, ":role/") {
+		return "the ARN of a role, such as arn:aws:iam::111122223333:role/pull"
+	}
+	return ""
 }
 
 func (r reader) oneOf(to *string, values []string) func(*yaml.Node) error {
