@@ -2,6 +2,7 @@ package ranchersync_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"log"
@@ -274,7 +275,8 @@ func TestACertificateNobodySignedIsExplained(t *testing.T) {
 	wantSummary(t, got, "1 !unreachable")
 	wantMessage(t, got, "certificate signed by unknown authority", "--ca-file")
 
-	pool := srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	pool := x509.NewCertPool()
+	pool.AddCert(srv.Certificate())
 	trusting := w.target(func(c *cattle.Config) {
 		c.Transport = cattle.NewTransport(cattle.TransportOptions{RootCAs: pool})
 	})

@@ -19,8 +19,9 @@ func messy(t *testing.T) (*world, ranchersync.Job) {
 	w.SetState(inactive, "inactive")
 	w.SetState(c, "inactive")
 	w.AddRegistry(w.project, "222233334444.dkr.ecr.eu-west-1.amazonaws.com")
-	return w, w.job(asked(hostA, hostB, hostC,
+	job := w.job(asked(hostA, hostB, hostC,
 		"222233334444.dkr.ecr.eu-west-1.amazonaws.com", "555566667777.dkr.ecr.eu-west-1.amazonaws.com"), creating, activating)
+	return w, job
 }
 
 func TestARunCutAnywhereAndRunAgainEndsLikeAnUndisturbedOne(t *testing.T) {

@@ -1,6 +1,7 @@
 package ranchersync_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -204,7 +205,7 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 				w.wantPull(hostA, w.tokens.issued(hostA))
 			}
 			for _, r := range w.Requests() {
-				if r.Query.Get("action") != "" && r.Query.Get("action") != "activate" || r.Method == "DELETE" {
+				if r.Query.Get("action") != "" && r.Query.Get("action") != "activate" || r.Method == http.MethodDelete {
 					t.Errorf("sent %s %s", r.Method, r.Path)
 				}
 			}

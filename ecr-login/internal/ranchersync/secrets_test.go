@@ -22,7 +22,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	t.Parallel()
 	const shortToken = "short-tok3n" // too short to be told from a word
 	for _, password := range []string{"", shortToken} {
-		for _, status := range []int{200, 400, 401, 403, 404, 405, 409, 418, 422, 429, 500, 503} {
+		for _, status := range []int{200, 400, 401, 405, 409, 418, 422, 503} {
 			for _, where := range []string{"GET", "PUT", "POST"} {
 				t.Run(fmt.Sprintf("%d to %s, token %q", status, where, password), func(t *testing.T) {
 					t.Parallel()

@@ -18,7 +18,7 @@ const (
 // Fits checks a push against the API's limits. From here on its password is known
 // as something not to be shown.
 func (s *survey) Fits(p ranchersync.Push) error {
-	s.shield.add(p.Password.Reveal())
+	s.add(p.Password.Reveal())
 	if n := utf8.RuneCountInString(p.Password.Reveal()); n > maxValue {
 		return ranchersync.Errorf(ranchersync.ReasonRejected, "the token has %d characters, and Rancher keeps %d at most", n, maxValue)
 	}

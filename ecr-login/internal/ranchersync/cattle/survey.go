@@ -15,7 +15,7 @@ import (
 
 const (
 	registriesPath  = "/registries"
-	credentialsPath = "/registrycredentials" //nolint:gosec // a path
+	credentialsPath = "/registrycredentials"
 )
 
 // Registries and credentials are in one of these states, of which [settling]

@@ -60,7 +60,7 @@ func ParseURL(raw string) (Address, error) {
 		return Address{}, bad("has a query").WithHint("leave out everything from the ? on")
 	case u.Fragment != "":
 		return Address{}, bad("has a fragment").WithHint("leave out everything from the # on")
-	case u.RawPath != "":
+	case u.EscapedPath() != u.Path:
 		return Address{}, bad("has an escaped path").WithHint("leave out everything behind the API's version")
 	}
 	return readPath(u.Scheme+"://"+strings.ToLower(u.Host), u.Path)
@@ -85,7 +85,7 @@ func readPath(origin, path string) (Address, error) {
 				WithHint("Rancher 1.x has the endpoint to copy under API, Keys, Advanced Options")
 		case "env":
 			// The address bar of Rancher's own web interface.
-			if len(rest) > 0 && plainID(rest[0]) {
+			if len(rest) > 0 && environmentID(rest[0]) {
 				a.Project = rest[0]
 				return a, nil
 			}
@@ -149,5 +149,9 @@ func plainID(id string) bool {
 	return true
 }
 
-// ValidProject reports whether s can be the id of an environment.
-func ValidProject(s string) bool { return plainID(s) }
+// environmentID reports whether s is an id as Rancher gives environments, such as
+// 1a5.
+func environmentID(s string) bool {
+	before, after, found := strings.Cut(s, "a")
+	return found && before != "" && after != "" && strings.Trim(before+after, "0123456789") == ""
+}

@@ -13,7 +13,7 @@ import (
 const (
 	// patience is for how long nobody wonders what a program is doing.
 	patience = time.Second
-	redraw   = 100 * time.Millisecond
+	refresh  = 100 * time.Millisecond
 	wipe     = "\r\x1b[K"
 )
 
@@ -54,7 +54,7 @@ func (s *screen) progress(p ranchersync.Progress) {
 
 // draw renews the line now and then.
 func (s *screen) draw() {
-	tick := time.NewTicker(redraw)
+	tick := time.NewTicker(refresh)
 	defer tick.Stop()
 	for {
 		select {
@@ -62,12 +62,16 @@ func (s *screen) draw() {
 			return
 		case <-tick.C:
 		}
-		s.mu.Lock()
-		if s.now.Done < s.now.Total && time.Since(s.since) > patience {
-			_, _ = fmt.Fprintf(s.w, "%s%s %d of %d …", wipe, s.now.Part, s.now.Done, s.now.Total)
-			s.drawn = true
-		}
-		s.mu.Unlock()
+		s.redraw(time.Now())
+	}
+}
+
+func (s *screen) redraw(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.Done < s.now.Total && now.Sub(s.since) > patience {
+		_, _ = fmt.Fprintf(s.w, "%s%s %d of %d …", wipe, s.now.Part, s.now.Done, s.now.Total)
+		s.drawn = true
 	}
 }
 

@@ -1,0 +1,222 @@
+package command_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ecr-credential-helper/ecr-login/internal/ranchersync"
+)
+
+func TestTheReportForPeople(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).inRancher()
+	d.has(hostA)
+	d.has("https://" + hostB)
+	d.AddRegistry(d.project, "222233334444.dkr.ecr.eu-west-1.amazonaws.com")
+	code := d.run()
+	got := d.out.String()
+	until := time.Now().Add(12 * time.Hour).UTC().Format("2006-01-02 ")
+	got = strings.NewReplacer(d.url, "URL").Replace(got)
+	var lines []string
+	for line := range strings.Lines(got) {
+		if at := strings.Index(line, until); at > 0 {
+			line = line[:at] + "THEN\n"
+		}
+		if at := strings.Index(line, " in 0."); at > 0 {
+			line = line[:at] + " in THEN.\n"
+		}
+		lines = append(lines, line)
+	}
+	want := `Plan for URL key KEY…
+  REGISTRY                                      CREDENTIAL  ACTION  WHY
+  111122223333.dkr.ecr.eu-west-1.amazonaws.com  1c7         update  nothing was pushed into it from here yet
+  222233334444.dkr.ecr.eu-west-1.amazonaws.com  -           none    see below
+  444455556666.dkr.ecr.eu-west-1.amazonaws.com  1c8         update  nothing was pushed into it from here yet
+
+Result for URL key KEY…
+  REGISTRY                                      CREDENTIAL  RESULT      TOKEN UNTIL
+  111122223333.dkr.ecr.eu-west-1.amazonaws.com  1c7         updated     THEN
+  222233334444.dkr.ecr.eu-west-1.amazonaws.com  -           failed
+  444455556666.dkr.ecr.eu-west-1.amazonaws.com  1c8         unverified  THEN
+  error: 222233334444.dkr.ecr.eu-west-1.amazonaws.com: registry 1sp4 has no credential
+    hint: add one in Rancher, or let --create do it
+  not verified: 444455556666.dkr.ecr.eu-west-1.amazonaws.com: pulls ignore the address "https://444455556666.dkr.ecr.eu-west-1.amazonaws.com": it must be the host name and nothing else
+    hint: add a registry with the host name alone, or let --registry 444455556666.dkr.ecr.eu-west-1.amazonaws.com --create do it
+
+1 updated, 1 not verified, 1 failed in THEN.
+`
+	if all := strings.Join(lines, ""); all != want || code != 1 {
+		t.Errorf("exit code %d\n%s\nwant\n%s", code, all, want)
+	}
+	if d.err.String() != "" {
+		t.Errorf("stderr %q", d.err)
+	}
+}
+
+func TestASecondRunSaysThatThereIsNothingToDo(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).inRancher()
+	d.has(hostA)
+	d.want(d.run(), 0)
+	d.out.b.Reset()
+	d.Forget()
+	d.want(d.run(), 0, "1 credential is good until 2", "\nNothing to do.\n")
+	if strings.Contains(d.out.String(), "Plan") || len(d.Writes()) != 0 {
+		t.Errorf("%s", d.out)
+	}
+	d.out.b.Reset()
+	d.want(d.run("-n"), 0, "Nothing to do. This was a dry run.")
+}
+
+func TestADryRunSaysWhatItWouldDo(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).inRancher()
+	d.env["RANCHER_SYNC_INTERVAL"] = "6h" // in a container that is made for the loop
+	d.has(hostA)
+	d.AddRegistry(d.project, hostB)
+	d.want(d.run("--dry-run"), 1, "Plan for", "1c7         update", "registry 1sp3 has no credential",
+		"1 credential to change, 1 not in order. This was a dry run: nothing was changed.")
+	if len(d.Writes()) != 0 || strings.Contains(d.out.String(), "Result") {
+		t.Errorf("%s", d.out)
+	}
+}
+
+func TestTheReportForMachines(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).inRancher()
+	d.has(hostA)
+	d.want(d.run("--output", "json"), 0)
+	dec := json.NewDecoder(strings.NewReader(d.out.String()))
+	dec.DisallowUnknownFields()
+	var r ranchersync.Report
+	if err := dec.Decode(&r); err != nil {
+		t.Fatal(err)
+	}
+	e := r.Targets[0].Registries[0]
+	if r.Version != 1 || r.Totals.Updated != 1 || e.Registry != hostA || e.CredentialID != "1c7" || e.RegistryID != "1sp2" ||
+		e.Status != "updated" || e.Action != "update" || e.Expires == nil {
+		t.Errorf("%s", d.out)
+	}
+	if err := dec.Decode(&r); !errors.Is(err, io.EOF) {
+		t.Errorf("something follows: %v", err)
+	}
+}
+
+// closed is a pipe whose reader went away.
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestAReportThatCannotBeWrittenIsAFailure(t *testing.T) {
+	t.Parallel()
+	for _, output := range []string{"text", "json"} {
+		d := newDesk(t).inRancher()
+		d.has(hostA)
+		d.deps.Out = closed{}
+		d.want(d.run("--output", output), 1, "closed pipe")
+		if output == "text" && len(d.Writes()) != 0 {
+			t.Error("it went on though nobody could see the plan")
+		}
+	}
+}
+
+func TestCertificatesOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).inRancher()
+	d.has(hostA)
+	srv := httptest.NewTLSServer(d.Server)
+	defer srv.Close()
+	d.env["CATTLE_URL"] = srv.URL
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.want(d.run("--ca-file", ca), 0)
+	d.want(d.run("--insecure-skip-tls-verify"), 0, "warning: certificates are not checked")
+	if err := os.WriteFile(ca, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.want(d.run("--ca-file", ca), 2, "no certificate in PEM form")
+}
+
+func TestProxiesAreUsedAsTheEnvironmentSays(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.has(hostA)
+	proxied := 0
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		proxied++
+		d.ServeHTTP(w, r)
+	}))
+	defer proxy.Close()
+	d.env = map[string]string{
+		"CATTLE_URL": "http://rancher.example.com/v1", "CATTLE_ACCESS_KEY": "KEY", "CATTLE_SECRET_KEY": secret, "http_proxy": proxy.URL,
+	}
+	d.want(d.run(), 0, "warning: http://rancher.example.com is not encrypted")
+	if proxied == 0 {
+		t.Error("the proxy was not used")
+	}
+}
+
+func TestRegistriesAreTriedBeforeTheirTokensArePushed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status, code int
+		says         string
+		pushed       bool
+	}{
+		{200, 0, "1 updated", true},
+		{401, 4, "the registry refuses the token: " + hostA + " answers 401", false},
+		{403, 4, "check its IAM policy", false},
+		{302, 5, "could not be tried: it answers 302", true},
+		{500, 5, "could not be tried: it answers 500", true},
+		{0, 5, "could not be tried", true},
+	} {
+		t.Run(fmt.Sprint(tt.status), func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t).inRancher()
+			d.has(hostA)
+			var asked []string
+			registry := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				user, password, _ := r.BasicAuth()
+				asked = append(asked, r.Host+r.URL.Path+" "+user+" "+password)
+				if tt.status == 302 {
+					w.Header().Set("Location", "https://elsewhere.example.com/")
+				}
+				w.WriteHeader(tt.status)
+			}))
+			defer registry.Close()
+			pool := x509.NewCertPool()
+			pool.AddCert(registry.Certificate())
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "example.com"}}
+			transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				if tt.status == 0 {
+					return nil, errors.New("no route")
+				}
+				return (&net.Dialer{}).DialContext(ctx, network, registry.Listener.Addr().String())
+			}
+			d.deps.RegistryTransport = transport
+			d.want(d.run("--verify-registry"), tt.code, tt.says)
+			if want := hostA + "/v2/ AWS token for " + hostA; tt.status != 0 && (len(asked) != 1 || asked[0] != want) {
+				t.Errorf("asked %q", asked)
+			}
+			if p, _ := d.Pull(d.project, hostA); (p.Password != "old") != tt.pushed {
+				t.Errorf("a pull uses %q", p.Password)
+			}
+		})
+	}
+}
