@@ -23,7 +23,7 @@ func (s *Server) list(c *call, kind string) answer {
 		}
 	}
 	// Ids are handed out in ascending order, which is the order of a list.
-	return collection(c, kind, len(seen), func(i int) any { return seen[i].render(c.links, false) })
+	return s.collection(c, kind, len(seen), func(i int) any { return seen[i].render(c.links, false) })
 }
 
 // passes applies the filters that exist. All others are ignored, which is how
@@ -55,12 +55,12 @@ func passes(r *resource, query url.Values) bool {
 
 // collection answers with one page of n things. A marker is an offset, written
 // m100: what is removed meanwhile shifts the rest.
-func collection(c *call, kind string, n int, render func(i int) any) answer {
+func (s *Server) collection(c *call, kind string, n int, render func(i int) any) answer {
 	query := c.r.URL.Query()
-	limit := defaultPage
+	limit := min(defaultPage, s.opts.MaxPage)
 	if asked, err := strconv.Atoi(query.Get("limit")); err == nil {
-		if limit = asked; asked <= 0 || asked > maxPage {
-			limit = maxPage
+		if limit = asked; asked <= 0 || asked > s.opts.MaxPage {
+			limit = s.opts.MaxPage
 		}
 	}
 	start := 0

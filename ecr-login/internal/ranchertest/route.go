@@ -120,7 +120,7 @@ func (s *Server) dispatch(c *call) answer {
 			},
 		})
 	}
-	kind := ""
+	var kind string
 	switch strings.ToLower(c.rest[0]) {
 	case "registries", "registry":
 		kind = typeRegistry
@@ -183,7 +183,7 @@ func (s *Server) projectsAnswer(c *call) answer {
 		}
 	}
 	if len(c.rest) == 1 {
-		return collection(c, typeProject, len(projects), render)
+		return s.collection(c, typeProject, len(projects), render)
 	}
 	for i, p := range projects {
 		if p.id == c.rest[1] {

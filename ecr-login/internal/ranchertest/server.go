@@ -3,6 +3,7 @@ package ranchertest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,9 @@ type Options struct {
 	V1Only bool
 	// Prefix is the path that a proxy put in front of the API, such as /rancher.
 	Prefix string
+	// MaxPage is the most resources that a page holds, whatever limit is asked
+	// for; default 3000, as in Rancher.
+	MaxPage int
 	// Latency delays every answer.
 	Latency time.Duration
 	// ShowRemoved keeps removed resources in lists, as Rancher does for some
@@ -48,6 +52,9 @@ type Server struct {
 func New(opts Options) *Server {
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.MaxPage == 0 {
+		opts.MaxPage = maxPage
 	}
 	return &Server{
 		opts:  opts,
@@ -198,26 +205,29 @@ func (s *Server) Field(id, field string) string {
 	return r.fields[field]
 }
 
-// Dump describes everything in an environment, secrets included, one line each
-// and without ids, so that two servers that hold the same compare equal.
+// Dump describes everything in an environment, secrets included, without ids
+// and in the order of the addresses, so that two servers that hold the same
+// compare equal.
 func (s *Server) Dump(projectID string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.advance()
-	var b strings.Builder
+	var blocks []string
 	for _, r := range s.order {
 		if r.kind != typeRegistry || r.account != projectID || r.gone() {
 			continue
 		}
-		fmt.Fprintf(&b, "registry %q %s\n", r.fields["serverAddress"], r.state)
+		b := fmt.Sprintf("registry %q %s\n", r.fields["serverAddress"], r.state)
 		for _, c := range s.order {
 			if c.kind == typeCredential && c.fields["registryId"] == r.id && !c.gone() {
-				fmt.Fprintf(&b, "  credential %q %q %s %q\n",
+				b += fmt.Sprintf("  credential %q %q %s %q\n",
 					c.fields["publicValue"], c.fields["secretValue"], c.state, c.fields["description"])
 			}
 		}
+		blocks = append(blocks, b)
 	}
-	return b.String()
+	slices.Sort(blocks)
+	return strings.Join(blocks, "")
 }
 
 // ServeHTTP answers one request, unless a fault has it otherwise.

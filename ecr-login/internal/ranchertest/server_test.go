@@ -346,7 +346,7 @@ func TestFaultsHitOnceBeforeOrAfterTheirEffect(t *testing.T) {
 	t.Parallel()
 	r := start(t, ranchertest.Options{})
 	post := func() error {
-		req, err := http.NewRequestWithContext(t.Context(), "POST", r.url+"/v2-beta/registries", strings.NewReader(`{"serverAddress":"`+host+`"}`))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/v2-beta/registries", strings.NewReader(`{"serverAddress":"`+host+`"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
