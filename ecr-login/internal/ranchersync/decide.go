@@ -18,7 +18,8 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 		return
 	}
 	e.Status = Planned
-	tok := p.tokens[e.Host]
+	have := p.supply[e.Host]
+	tok := have.tok
 	if err := p.survey.Fits(s.push(p, e, tok)); err != nil {
 		e.Action = Fail
 		e.fail(err)
@@ -28,7 +29,7 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 		e.Expires = tok.Expires
 		return
 	}
-	held, why := s.held(p, e, tok)
+	held, why := s.held(p, e, have)
 	if why != "" {
 		e.Why, e.Expires = why, tok.Expires
 		return
@@ -42,15 +43,16 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 		switch {
 		case e.Unused != nil:
 			e.fail(e.Unused)
-		case p.doubts[e.Host] != nil:
-			e.fail(&Error{Reason: ReasonUnverified, Err: p.doubts[e.Host]})
+		case have.doubt != nil:
+			e.fail(&Error{Reason: ReasonUnverified, Err: have.doubt})
 		}
 	}
 }
 
 // held is what the entry's credential holds as far as that is known. When that
 // is not good enough it says why instead.
-func (s *Syncer) held(p *jobPlan, e *Entry, tok Token) (held pushed, why string) {
+func (s *Syncer) held(p *jobPlan, e *Entry, have *supply) (held pushed, why string) {
+	tok := have.tok
 	now, need, key := s.Clock.Now(), needed(s.Interval), p.Target.Key()
 	if p.Force {
 		return pushed{}, "a push was asked for"
@@ -59,8 +61,8 @@ func (s *Syncer) held(p *jobPlan, e *Entry, tok Token) (held pushed, why string)
 		return pushed{}, "its user name is not " + tok.User
 	}
 	known, ok := s.Memory.recall(key, e)
-	sameToken := known.Mark == s.Memory.mark(key, tok.Password.Reveal())
-	owner := s.Memory.mark(key, tok.Identity)
+	sameToken := known.Mark == have.marks.Mark
+	owner := have.marks.Owner
 	if p.Annotate {
 		if n := e.Note; n == nil {
 			return pushed{}, "it carries no note of its token"
@@ -89,7 +91,7 @@ func (s *Syncer) held(p *jobPlan, e *Entry, tok Token) (held pushed, why string)
 }
 
 // push is what is handed over for an entry.
-func (s *Syncer) push(p *jobPlan, e *Entry, tok Token) Push {
+func (s *Syncer) push(p *jobPlan, e *Entry, tok *Token) Push {
 	push := Push{User: tok.User, Password: tok.Password}
 	if p.Annotate {
 		push.Note = &Note{

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"hash"
 	"path/filepath"
 	"sync"
 	"time"
@@ -40,20 +41,27 @@ func NewMemory(dir string) *Memory { return &Memory{dir: dir} }
 
 // recollection is what is known about one target.
 type recollection struct {
-	Version     int                `json:"version"`
-	Salt        []byte             `json:"salt"`
-	Credentials map[string]pushed  `json:"credentials"`
-	fresh       map[string]*pushed // changed in this process since the file was read; nil: dropped
+	Version     int               `json:"version"`
+	Salt        []byte            `json:"salt"`
+	Credentials map[string]pushed `json:"credentials"`
+	fresh       map[string]bool   // changed in this process since the file was read
+	mac         hash.Hash
 }
 
 // pushed is one token in one credential.
 type pushed struct {
+	marks
 	Host    string    `json:"host"`
 	UID     string    `json:"uid,omitempty"` // of the credential
-	Mark    string    `json:"mark"`          // salted hash of the token
-	Owner   string    `json:"owner,omitempty"`
 	At      time.Time `json:"pushed"`
 	Expires time.Time `json:"expires"`
+}
+
+// marks are what is remembered of a token and its owner: enough to know them
+// again and nothing more.
+type marks struct {
+	Mark  string `json:"mark"`
+	Owner string `json:"owner,omitempty"` // empty when unknown
 }
 
 // life is how long the token had to live when it was pushed.
@@ -69,7 +77,8 @@ func (m *Memory) target(key string) *recollection {
 		if r = m.read(key); r == nil {
 			r = &recollection{Version: memoryVersion, Salt: newSalt(), Credentials: map[string]pushed{}}
 		}
-		r.fresh = map[string]*pushed{}
+		r.fresh = map[string]bool{}
+		r.mac = hmac.New(sha256.New, r.Salt)
 		m.targets[key] = r
 	}
 	return r
@@ -113,16 +122,26 @@ func (m *Memory) recall(key string, e *Entry) (pushed, bool) {
 	return p, ok && p.Host == e.Host && p.UID == e.UID
 }
 
-// mark is what is remembered of a secret text about a target.
-func (m *Memory) mark(key, secret string) string {
+// marks returns a token's marks in the memory of a target.
+func (m *Memory) marks(key string, tok Token) marks {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	r := m.target(key)
+	return marks{Mark: r.mark(tok.Password.Reveal()), Owner: r.mark(tok.Identity)}
+}
+
+func (r *recollection) mark(secret string) string {
 	if secret == "" {
 		return ""
 	}
-	mac := hmac.New(sha256.New, m.target(key).Salt)
-	mac.Write([]byte(secret))
-	return hex.EncodeToString(mac.Sum(nil)[:16])
+	r.mac.Reset()
+	var piece [256]byte // thousands of tokens are not copied as a whole
+	for len(secret) > 0 {
+		n := copy(piece[:], secret)
+		r.mac.Write(piece[:n])
+		secret = secret[n:]
+	}
+	return hex.EncodeToString(r.mac.Sum(piece[:0])[:16])
 }
 
 // remember notes what an entry's credential holds now.
@@ -132,7 +151,7 @@ func (m *Memory) remember(key string, e *Entry, p pushed) {
 	p.Host, p.UID = e.Host, e.UID
 	r := m.target(key)
 	r.Credentials[e.Credential] = p
-	r.fresh[e.Credential] = &p
+	r.fresh[e.Credential] = true
 }
 
 // forget is for a credential of which nothing is certain any more.
@@ -141,7 +160,7 @@ func (m *Memory) forget(key string, e *Entry) {
 	defer m.mu.Unlock()
 	r := m.target(key)
 	delete(r.Credentials, e.Credential)
-	r.fresh[e.Credential] = nil
+	r.fresh[e.Credential] = true
 }
 
 // save writes what is known about a target, without what has expired.
@@ -155,14 +174,14 @@ func (m *Memory) save(key string, now time.Time) error {
 	// Another program may have saved meanwhile: what it knows is kept, unless it
 	// salts differently and so cannot be compared.
 	if saved := m.read(key); saved != nil && hmac.Equal(saved.Salt, r.Salt) {
-		r.Credentials = saved.Credentials
-		for id, p := range r.fresh {
-			if p == nil {
-				delete(r.Credentials, id)
+		for id := range r.fresh {
+			if p, ok := r.Credentials[id]; ok {
+				saved.Credentials[id] = p
 			} else {
-				r.Credentials[id] = *p
+				delete(saved.Credentials, id)
 			}
 		}
+		r.Credentials = saved.Credentials
 	}
 	for id, p := range r.Credentials {
 		if !now.Before(p.Expires) {
@@ -179,6 +198,6 @@ func (m *Memory) save(key string, now time.Time) error {
 	if err := privatefile.Write(m.path(key), data); err != nil {
 		return err
 	}
-	r.fresh = map[string]*pushed{}
+	clear(r.fresh)
 	return nil
 }

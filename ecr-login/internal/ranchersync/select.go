@@ -29,15 +29,15 @@ type wanted struct {
 // choose applies a selection to what a target has.
 func (s Selection) choose(ctx context.Context, there []registry.Registry, tokens Tokens, opts TokenOptions) ([]wanted, error) {
 	var chosen []wanted
-	seen := map[registry.Registry]bool{}
-	add := func(r registry.Registry, asked bool) {
-		if !seen[r] {
-			seen[r] = true
-			chosen = append(chosen, wanted{r, asked})
+	asked := map[registry.Registry]bool{}
+	ask := func(r registry.Registry) {
+		if !asked[r] {
+			asked[r] = true
+			chosen = append(chosen, wanted{r, true})
 		}
 	}
 	for _, r := range s.Hosts {
-		add(r, true)
+		ask(r)
 	}
 	if len(s.Hosts) == 0 {
 		for _, region := range s.Own {
@@ -49,11 +49,11 @@ func (s Selection) choose(ctx context.Context, there []registry.Registry, tokens
 			if err != nil {
 				return nil, Errorf(ReasonAWS, "AWS names the account's own registry %q: %w", host, err)
 			}
-			add(r, true)
+			ask(r)
 		}
 		for _, r := range there {
-			if len(s.Regions) == 0 || slices.Contains(s.Regions, r.Region) {
-				add(r, false)
+			if !asked[r] && (len(s.Regions) == 0 || slices.Contains(s.Regions, r.Region)) {
+				chosen = append(chosen, wanted{r, false})
 			}
 		}
 	}

@@ -54,10 +54,17 @@ type jobPlan struct {
 	Job
 	survey  Survey
 	entries []*Entry
-	tokens  map[string]Token // by host
-	doubts  map[string]error // hosts whose token could not be tried, and why
+	supply  map[string]*supply // by host
 	err     error
 	took    time.Duration
+}
+
+// supply is what a host's registries are given in a target.
+type supply struct {
+	tok   *Token // nil when there is none
+	marks marks
+	doubt error // the token could not be tried
+	err   error // why there is none
 }
 
 // NewSyncer returns s with its defaults filled in.
@@ -94,7 +101,7 @@ func (s *Syncer) Plan(ctx context.Context, jobs []Job) *Plan {
 	steps.start()
 	var all sync.WaitGroup
 	for _, job := range jobs {
-		p := &jobPlan{Job: job, tokens: map[string]Token{}, doubts: map[string]error{}}
+		p := &jobPlan{Job: job, supply: map[string]*supply{}}
 		plan.jobs = append(plan.jobs, p)
 		all.Go(func() {
 			start := s.Clock.Now()
@@ -133,48 +140,46 @@ func (s *Syncer) plan(ctx context.Context, p *jobPlan, purse *purse) error {
 // fetch gets a token for every host that needs one, and tries it if wanted.
 func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
 	var hosts []string
-	seen := map[string]bool{}
 	for _, e := range p.entries {
-		if (e.Action == Update || e.Action == Create) && !seen[e.Host] {
-			seen[e.Host] = true
+		if (e.Action == Update || e.Action == Create) && p.supply[e.Host] == nil {
+			p.supply[e.Host] = &supply{}
 			hosts = append(hosts, e.Host)
 		}
 	}
 	opts := p.Tokens
 	opts.MinLife = needed(s.Interval)
-	failed := make(map[string]error)
-	var mu sync.Mutex
+	key := p.Target.Key()
 	each(s.Concurrency, hosts, func(host string) {
+		have := p.supply[host]
 		tok, err := purse.token(ctx, host, opts)
 		if err == nil && !tok.Expires.After(s.Clock.Now()) {
 			err = Errorf(ReasonAWS, "the token for %s has ended already", host)
 		}
-		var doubt error
-		if err == nil && p.Probe && s.Prober != nil {
-			doubt = s.Prober.Probe(ctx, host, tok.User, tok.Password)
+		if err != nil {
+			have.err = err
+			return
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		p.tokens[host] = tok
-		switch {
-		case err != nil:
-			failed[host] = err
-		case errors.Is(doubt, ErrTokenRefused):
-			failed[host] = &Error{Reason: ReasonAWS, Err: doubt, Hint: "the AWS identity may not pull from this registry: check its IAM policy and the account"}
-		case doubt != nil:
-			p.doubts[host] = doubt
+		have.tok, have.marks = tok, s.Memory.marks(key, *tok)
+		if !p.Probe || s.Prober == nil {
+			return
+		}
+		have.doubt = s.Prober.Probe(ctx, host, tok.User, tok.Password)
+		if errors.Is(have.doubt, ErrTokenRefused) {
+			have.err = &Error{Reason: ReasonAWS, Err: have.doubt, Hint: "the AWS identity may not pull from this registry: check its IAM policy and the account"}
 		}
 	})
 	for _, e := range p.entries {
-		if err := failed[e.Host]; err != nil && (e.Action == Update || e.Action == Create) {
-			if known, ok := s.Memory.recall(p.Target.Key(), e); ok && s.Clock.Now().Before(known.Expires) {
-				err = &Error{
-					Reason: ReasonOf(err), Hint: HintOf(err),
-					Err: fmt.Errorf("%w (the token pushed before is good until %s)", err, stamp(known.Expires)),
-				}
-				e.Expires = known.Expires
+		have := p.supply[e.Host]
+		if e.Action != Update && e.Action != Create || have.err == nil {
+			continue
+		}
+		e.Action, e.Err = Fail, have.err
+		if known, ok := s.Memory.recall(key, e); ok && s.Clock.Now().Before(known.Expires) {
+			e.Expires = known.Expires
+			e.Err = &Error{
+				Reason: ReasonOf(have.err), Hint: HintOf(have.err),
+				Err: fmt.Errorf("%w (the token pushed before is good until %s)", have.err, stamp(known.Expires)),
 			}
-			e.Action, e.Err = Fail, err
 		}
 	}
 }
@@ -260,7 +265,7 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *counter) {
 			e.fail(stop)
 			return
 		}
-		tok := p.tokens[e.Host]
+		tok := p.supply[e.Host].tok
 		if e.Action != Activate {
 			// Whatever happens now, what was known no longer holds.
 			s.Memory.forget(key, e)
@@ -329,16 +334,14 @@ func (s *Syncer) settle(key string, p *jobPlan, e *Entry, verdict error) {
 	default:
 		e.Status = Updated
 	}
-	if tok := p.tokens[e.Host]; e.Action != Activate {
-		s.Memory.remember(key, e, pushed{
-			Mark: s.Memory.mark(key, tok.Password.Reveal()), Owner: s.Memory.mark(key, tok.Identity),
-			At: s.Clock.Now(), Expires: tok.Expires,
-		})
+	have := p.supply[e.Host]
+	if e.Action != Activate {
+		s.Memory.remember(key, e, pushed{marks: have.marks, At: s.Clock.Now(), Expires: have.tok.Expires})
 	}
 	switch {
 	case e.Unused != nil:
 		e.fail(e.Unused)
-	case p.doubts[e.Host] != nil:
-		e.fail(&Error{Reason: ReasonUnverified, Err: p.doubts[e.Host]})
+	case have.doubt != nil:
+		e.fail(&Error{Reason: ReasonUnverified, Err: have.doubt})
 	}
 }

@@ -66,7 +66,7 @@ func newPurse(tokens Tokens, concurrency int) *purse {
 	return &purse{tokens: tokens, slots: make(chan struct{}, concurrency), held: map[purseKey]*purseEntry{}}
 }
 
-func (p *purse) token(ctx context.Context, host string, opts TokenOptions) (Token, error) {
+func (p *purse) token(ctx context.Context, host string, opts TokenOptions) (*Token, error) {
 	key := purseKey{host, opts}
 	p.mu.Lock()
 	e, known := p.held[key]
@@ -78,9 +78,9 @@ func (p *purse) token(ctx context.Context, host string, opts TokenOptions) (Toke
 	if known {
 		select {
 		case <-e.ready:
-			return e.tok, e.err
+			return &e.tok, e.err
 		case <-ctx.Done():
-			return Token{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 	defer close(e.ready)
@@ -89,7 +89,7 @@ func (p *purse) token(ctx context.Context, host string, opts TokenOptions) (Toke
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
 		e.err = ctx.Err()
-		return Token{}, e.err
+		return nil, e.err
 	}
 	e.tok, e.err = p.tokens.Token(ctx, host, opts)
 	if e.err == nil && (e.tok.User == "" || e.tok.Password.Reveal() == "") {
@@ -98,7 +98,7 @@ func (p *purse) token(ctx context.Context, host string, opts TokenOptions) (Toke
 	if e.err != nil {
 		e.err = awsError(ctx, e.err)
 	}
-	return e.tok, e.err
+	return &e.tok, e.err
 }
 
 // awsError says that AWS is where an error comes from, unless the run ended.

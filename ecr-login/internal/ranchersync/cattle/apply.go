@@ -72,7 +72,7 @@ func (s *survey) push(ctx context.Context, e *ranchersync.Entry, p ranchersync.P
 
 // description is what the entry's credential had for one.
 func (s *survey) description(e *ranchersync.Entry) string {
-	for _, r := range s.byHost[e.Host] {
+	for _, r := range s.of(e.Host) {
 		for _, c := range r.creds {
 			if c.id == e.Credential {
 				return c.description
@@ -85,7 +85,7 @@ func (s *survey) description(e *ranchersync.Entry) string {
 // activate activates the entry's registry and its credential, whichever is
 // inactive.
 func (s *survey) activate(ctx context.Context, e *ranchersync.Entry) error {
-	for _, r := range s.byHost[e.Host] {
+	for _, r := range s.of(e.Host) {
 		if r.id != e.Registry {
 			continue
 		}

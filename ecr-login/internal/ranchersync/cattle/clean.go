@@ -20,6 +20,9 @@ const (
 // characters only, short, and without anything that could be a token or key. A
 // server may well quote in an error what it was sent.
 func clean(s string) string {
+	if harmless(s) {
+		return s
+	}
 	if len(s) > 8*maxShown {
 		s = s[:8*maxShown]
 	}
@@ -53,6 +56,24 @@ func clean(s string) string {
 		shown = append(shown[:maxShown-1], '…')
 	}
 	return string(shown)
+}
+
+// harmless reports whether clean would leave s as it is; most texts are.
+func harmless(s string) bool {
+	if len(s) > maxShown {
+		return false
+	}
+	run := 0
+	for i, c := range s {
+		run++
+		if !secretLike(c) {
+			run = 0
+		}
+		if run >= longRun || c < ' ' || c > '~' || c == ' ' && (i == 0 || i == len(s)-1) {
+			return false
+		}
+	}
+	return true
 }
 
 // secretLike reports whether c belongs to the alphabets that keys and tokens

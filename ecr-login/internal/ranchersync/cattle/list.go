@@ -56,9 +56,9 @@ type resource interface {
 	check() error
 }
 
-// list reads all pages of a collection.
-func list[T resource](ctx context.Context, c *client, path string, query url.Values) ([]T, error) {
-	var all []T
+// list reads all pages of a collection, and gives away what is on a page when
+// that has been read as a whole.
+func list[T resource](ctx context.Context, c *client, path string, query url.Values, give func(T)) error {
 	seen := map[string]bool{}
 	marks := map[string]bool{}
 	query = clone(query)
@@ -70,30 +70,30 @@ func list[T resource](ctx context.Context, c *client, path string, query url.Val
 			return page.read(r)
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, item := range page.data {
 			// A page begins where the one before ended by count, so that something
 			// that was removed or added meanwhile shows twice or not at all.
 			if id := item.ident(); !seen[id] {
 				seen[id] = true
-				all = append(all, item)
+				give(item)
 			}
 		}
 		if page.next == "" {
-			return all, nil
+			return nil
 		}
 		marker, err := markerOf(page.next)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if marks[marker] {
-			return nil, ranchersync.Errorf(ranchersync.ReasonAnswer, "Rancher's list of %s goes round in circles", path[1:])
+			return ranchersync.Errorf(ranchersync.ReasonAnswer, "Rancher's list of %s goes round in circles", path[1:])
 		}
 		marks[marker] = true
 		query.Set("marker", marker)
 	}
-	return nil, ranchersync.Errorf(ranchersync.ReasonAnswer, "Rancher's list of %s has no end: %d pages read", path[1:], maxPages)
+	return ranchersync.Errorf(ranchersync.ReasonAnswer, "Rancher's list of %s has no end: %d pages read", path[1:], maxPages)
 }
 
 // markerOf takes the marker out of the link to the next page. The link itself is

@@ -33,7 +33,7 @@ func (s *survey) Fits(p ranchersync.Push) error {
 func (s *survey) Plan(r registry.Registry, want ranchersync.Want) []*ranchersync.Entry {
 	host := r.Host()
 	var entries, odd []*ranchersync.Entry
-	for _, found := range s.byHost[host] {
+	for _, found := range s.of(host) {
 		e := s.planFor(found, r, want)
 		if found.bare() {
 			entries = append(entries, e)

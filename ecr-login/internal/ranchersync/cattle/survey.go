@@ -48,10 +48,19 @@ type cred struct {
 // survey is what an environment held.
 type survey struct {
 	*client
-	regs      []*reg // that are not gone, by ascending id
-	byHost    map[string][]*reg
+	regs      []*reg // ECR registries that are not gone, by host and then by id
 	ecr       []registry.Registry
-	addresses []string
+	addresses []string // of all registries
+}
+
+// of returns the registries of a host.
+func (s *survey) of(host string) []*reg {
+	from, _ := slices.BinarySearchFunc(s.regs, host, func(r *reg, host string) int { return strings.Compare(r.host, host) })
+	to := from
+	for to < len(s.regs) && s.regs[to].host == host {
+		to++
+	}
+	return s.regs[from:to]
 }
 
 // Survey lists all registries and all credentials of the environment: two
@@ -62,18 +71,22 @@ func (t *Target) Survey(ctx context.Context) (ranchersync.Survey, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &survey{client: t.c, regs: regs, byHost: map[string][]*reg{}}
+	s := &survey{client: t.c}
 	for _, r := range regs {
 		s.addresses = append(s.addresses, r.shown)
-		if r.host == "" {
+		if r.host != "" {
+			s.regs = append(s.regs, r)
+		}
+	}
+	// Stable, so that those of one host stay in the order of their ids.
+	slices.SortStableFunc(s.regs, func(a, b *reg) int { return strings.Compare(a.host, b.host) })
+	for i, r := range s.regs {
+		if i > 0 && s.regs[i-1].host == r.host {
 			continue
 		}
-		if s.byHost[r.host] == nil {
-			if parsed, err := registry.Parse(r.host); err == nil {
-				s.ecr = append(s.ecr, parsed)
-			}
+		if parsed, err := registry.Parse(r.host); err == nil {
+			s.ecr = append(s.ecr, parsed)
 		}
-		s.byHost[r.host] = append(s.byHost[r.host], r)
 	}
 	slices.Sort(s.addresses)
 	if len(regs) == 0 {
@@ -82,32 +95,41 @@ func (t *Target) Survey(ctx context.Context) (ranchersync.Survey, error) {
 	return s, nil
 }
 
-// look reads the environment, by the version of the API that the server has.
+// look reads the environment: its registries and their credentials, without what
+// is gone, by ascending ids.
 func (c *client) look(ctx context.Context) ([]*reg, error) {
-	registries, err := c.registries(ctx)
+	regs, err := c.registries(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.oneEnvironment(ctx, registries); err != nil {
-		return nil, err
+	byID := make(map[string]*reg, len(regs))
+	for _, r := range regs {
+		byID[r.id] = r
 	}
-	credentials, err := list[credentialJSON](ctx, c, credentialsPath, nil)
+	err = list(ctx, c, credentialsPath, nil, func(j credentialJSON) {
+		if r := byID[j.RegistryID]; r != nil && !gone(j.State) {
+			r.creds = append(r.creds, c.credOf(j))
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	return c.join(registries, credentials), nil
+	for _, r := range regs {
+		sortByID(r.creds)
+	}
+	return regs, nil
 }
 
 // registries lists them, and finds out which version of the API there is. An old
 // Rancher answers the newer version's path with 404 or with its web interface.
-func (c *client) registries(ctx context.Context) ([]registryJSON, error) {
+func (c *client) registries(ctx context.Context) ([]*reg, error) {
 	if c.versionKnown() {
-		return list[registryJSON](ctx, c, registriesPath, nil)
+		return c.listRegistries(ctx)
 	}
 	var telling error // the more telling one of two failures
 	for _, version := range []string{versionTwo, versionOne} {
 		c.setVersion(version)
-		found, err := list[registryJSON](ctx, c, registriesPath, nil)
+		found, err := c.listRegistries(ctx)
 		if err == nil {
 			return found, nil
 		}
@@ -127,6 +149,24 @@ func (c *client) registries(ctx context.Context) ([]registryJSON, error) {
 	return nil, telling
 }
 
+func (c *client) listRegistries(ctx context.Context) ([]*reg, error) {
+	var regs []*reg
+	accounts := map[string]bool{}
+	err := list(ctx, c, registriesPath, nil, func(j registryJSON) {
+		if j.AccountID != "" {
+			accounts[j.AccountID] = true
+		}
+		if !gone(j.State) {
+			regs = append(regs, c.regOf(j))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(regs, func(a, b *reg) int { return compareIDs(a.id, b.id) })
+	return regs, c.oneEnvironment(ctx, len(accounts))
+}
+
 func (c *client) versionKnown() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,22 +181,13 @@ func (c *client) setVersion(v string) {
 
 // oneEnvironment refuses what only an administrator's account key without a
 // project is shown: registries of several environments. It could write none.
-func (c *client) oneEnvironment(ctx context.Context, registries []registryJSON) error {
-	if c.Project != "" {
-		return nil
-	}
-	accounts := map[string]bool{}
-	for _, r := range registries {
-		if r.AccountID != "" {
-			accounts[r.AccountID] = true
-		}
-	}
-	if len(accounts) < 2 {
+func (c *client) oneEnvironment(ctx context.Context, accounts int) error {
+	if c.Project != "" || accounts < 2 {
 		return nil
 	}
 	c.askProjects(ctx)
 	return ranchersync.Errorf(ranchersync.ReasonRefused,
-		"this is an account key: it sees the registries of %d environments and may write none", len(accounts)).
+		"this is an account key: it sees the registries of %d environments and may write none", accounts).
 		WithHint("%s", advice+c.environments())
 }
 
@@ -172,18 +203,18 @@ func (c *client) askProjects(ctx context.Context) {
 	// Not below an environment's path, and without patience: it is only a hint.
 	plain := &client{Config: c.Config, shield: c.shield, http: c.http, version: c.apiVersion()}
 	plain.Project, plain.Patience = "", 1
-	projects, err := list[projectJSON](ctx, plain, "/projects", nil)
-	if err != nil || len(projects) == 0 {
+	var names []string
+	err := list(ctx, plain, "/projects", nil, func(p projectJSON) {
+		names = append(names, c.show(p.Name)+" ("+p.ID+")")
+	})
+	if err != nil || len(names) == 0 {
 		return
 	}
-	var names []string
-	for _, p := range projects[:min(len(projects), 10)] {
-		names = append(names, c.show(p.Name)+" ("+p.ID+")")
-	}
+	const most = 10
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.hint = "; the key sees: " + strings.Join(names, ", ")
-	if more := len(projects) - len(names); more > 0 {
+	c.hint = "; the key sees: " + strings.Join(names[:min(len(names), most)], ", ")
+	if more := len(names) - most; more > 0 {
 		c.hint += " and " + strconv.Itoa(more) + " more"
 	}
 }
@@ -197,50 +228,33 @@ func (c *client) environments() string {
 
 // registryCredentials lists the credentials of one registry.
 func (c *client) registryCredentials(ctx context.Context, id string) ([]cred, error) {
-	found, err := list[credentialJSON](ctx, c, credentialsPath, url.Values{"registryId": {id}})
-	if err != nil {
-		return nil, err
-	}
-	creds := make([]cred, 0, len(found))
-	for _, j := range found {
+	var creds []cred
+	err := list(ctx, c, credentialsPath, url.Values{"registryId": {id}}, func(j credentialJSON) {
 		if j.RegistryID == id && !gone(j.State) {
 			creds = append(creds, c.credOf(j))
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(creds, func(a, b cred) int { return compareIDs(a.id, b.id) })
+	sortByID(creds)
 	return creds, nil
 }
 
-// join puts credentials to their registries and leaves out what is gone.
-func (c *client) join(registries []registryJSON, credentials []credentialJSON) []*reg {
-	regs := make([]*reg, 0, len(registries))
-	byID := make(map[string]*reg, len(registries))
-	for _, j := range registries {
-		if gone(j.State) {
-			continue
-		}
-		r := c.regOf(j)
-		regs = append(regs, r)
-		byID[r.id] = r
-	}
-	for _, j := range credentials {
-		if r := byID[j.RegistryID]; r != nil && !gone(j.State) {
-			r.creds = append(r.creds, c.credOf(j))
-		}
-	}
-	slices.SortFunc(regs, func(a, b *reg) int { return compareIDs(a.id, b.id) })
-	for _, r := range regs {
-		slices.SortFunc(r.creds, func(a, b cred) int { return compareIDs(a.id, b.id) })
-	}
-	return regs
+func sortByID(creds []cred) {
+	slices.SortFunc(creds, func(a, b cred) int { return compareIDs(a.id, b.id) })
 }
 
 func (c *client) regOf(j registryJSON) *reg {
 	// Longer than any host name; kept short because all of them are kept.
 	r := &reg{id: j.ID, address: cut(j.ServerAddress, 512), state: state(j.State), failure: c.failure(j.common)}
-	r.shown = c.show(r.address)
+	if r.shown = c.show(r.address); r.shown == r.address {
+		r.shown = r.address // one copy will do for thousands of them
+	}
 	if parsed, err := registry.Parse(r.address); err == nil {
-		r.host = parsed.Host()
+		if r.host = parsed.Host(); r.host == r.address {
+			r.host = r.address
+		}
 	}
 	return r
 }
@@ -266,6 +280,9 @@ func (c *client) failure(j common) string {
 
 // state is a resource's state; states are words.
 func state(s string) string {
+	if s == active {
+		return active // not a copy for each
+	}
 	if w := word(s); w != "" {
 		return w
 	}

@@ -34,7 +34,7 @@ func New(cfg Config) (*Target, error) {
 		return nil, bad("no access key for %s", cfg.Address)
 	case cfg.SecretKey.Reveal() == "":
 		return nil, bad("no secret key for %s", cfg.Address)
-	case strings.ContainsAny(cfg.AccessKey, ":\r\n") || strings.ContainsAny(cfg.SecretKey.Reveal(), "\r\n"):
+	case !plainKey(cfg.AccessKey) || strings.Contains(cfg.AccessKey, ":") || !plainKey(cfg.SecretKey.Reveal()):
 		return nil, bad("the access key or the secret key for %s holds a character that none can have", cfg.Address)
 	case cfg.Project != "" && !plainID(cfg.Project):
 		return nil, ranchersync.Errorf(ranchersync.ReasonConfig, "%q cannot be the id of an environment", clean(cfg.Project)).
@@ -72,6 +72,12 @@ func New(cfg Config) (*Target, error) {
 		// The answer itself says that it is a redirect, and is refused.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}}, nil
+}
+
+// plainKey reports whether a key has printable characters of ASCII only: others
+// come from a file of another kind, and would end up in headers and labels.
+func plainKey(key string) bool {
+	return !strings.ContainsFunc(key, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 }
 
 func orElse(d *time.Duration, otherwise time.Duration) {

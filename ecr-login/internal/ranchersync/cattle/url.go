@@ -35,8 +35,8 @@ func ParseURL(raw string) (Address, error) {
 		return Address{}, bad("is empty")
 	}
 	for _, c := range raw {
-		if c <= ' ' || c == 0x7f || c == '\\' {
-			return Address{}, bad("holds a space, a backslash or a control character")
+		if c <= ' ' || c >= 0x7f || c == '\\' {
+			return Address{}, bad("holds a character that no URL has, such as a space or a letter with an accent")
 		}
 	}
 	if !strings.Contains(raw, "://") {

@@ -75,7 +75,7 @@ func (s *survey) reader(ctx context.Context, entries []*ranchersync.Entry) (func
 // seen active when the run began.
 func (s *survey) readOne(ctx context.Context, e *ranchersync.Entry) (*reg, error) {
 	var r *reg
-	for _, known := range s.byHost[e.Host] {
+	for _, known := range s.of(e.Host) {
 		if known.id == e.Registry && known.state == active {
 			seen := *known
 			r = &seen
