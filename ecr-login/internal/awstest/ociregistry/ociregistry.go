@@ -53,7 +53,13 @@ type Tally struct {
 // New returns a registry that does not listen, for example for
 // awstest.Server.HandleHost with IsHost.
 func New(aws *awstest.Server) *Registry {
-	return &Registry{aws: aws, inner: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
+	return Guard(aws, registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+}
+
+// Guard is New with another registry behind the authentication: inner is handed
+// the requests that carried a valid password, without it.
+func Guard(aws *awstest.Server, inner http.Handler) *Registry {
+	return &Registry{aws: aws, inner: inner}
 }
 
 // Start returns a registry that speaks plain HTTP on a free port of 127.0.0.1,
