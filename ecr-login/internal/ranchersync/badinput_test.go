@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -78,7 +80,8 @@ func TestAnswersThatAreNoneOfRanchers(t *testing.T) {
 		{"nothing", reply("application/json", ``), "1 !unreachable", "breaks off"},
 		{"half an answer", reply("application/json", `{"type":"collection","data":[{"id":"1sp1"`), "1 !unreachable", "breaks off"},
 		{"ten megabytes of one word", list(`{"id":"1sp1","serverAddress":"` + strings.Repeat("x", 10<<20) + `"}`), "1 !answer", "more than 8 MiB"},
-		{"ten megabytes of registries", list(strings.TrimSuffix(strings.Repeat(`{"id":"1sp1","serverAddress":"`+strings.Repeat("x", 1000)+`"},`, 10<<10), ",")), "1 !answer", "more than 8 MiB"},
+		{"ten megabytes of registries", list(strings.TrimSuffix(strings.Repeat(`{"id":"1sp1","serverAddress":"`+strings.Repeat("x", 4000)+`"},`, 2600), ",")), "1 !answer", "more than 8 MiB"},
+		{"a page with more than anybody asked for", list(strings.TrimSuffix(strings.Repeat(`{"id":"1sp1"},`, 5001), ",")), "1 !answer", "more than 5000 entries"},
 		{"a next page without marker", reply("application/json", `{"type":"collection","data":[],"pagination":{"next":"http://x/y"}}`), "1 !answer", "has no marker"},
 		{"pages that go round", reply("application/json", `{"type":"collection","data":[],"pagination":{"next":"/x?marker=m1"}}`), "1 !answer", "goes round in circles"},
 		{"a redirect", func(w *world) {
@@ -129,6 +132,34 @@ func TestPagesThatNeverEndAreGivenUp(t *testing.T) {
 	wantSummary(t, got, "1 !answer")
 	if pages > 1001 {
 		t.Errorf("%d pages were read", pages)
+	}
+}
+
+func TestAListOfEverNewEntriesIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	page := 0
+	w.Inject(ranchertest.Fault{Times: -1, Match: on("GET", "/registries"), Rewrite: func(int, []byte) (int, []byte) {
+		page++
+		var b strings.Builder
+		for i := range 4000 {
+			fmt.Fprintf(&b, `,{"id":"1sp%d"}`, page*4000+i)
+		}
+		return 200, fmt.Appendf(nil, `{"type":"collection","data":[%s],"pagination":{"next":"/?marker=m%d"}}`, b.String()[1:], page)
+	}})
+	got := w.run()
+	wantSummary(t, got, "1 !answer")
+	wantMessage(t, got, "has no end")
+	if page > 2*26 { // once for each version of the API
+		t.Errorf("%d pages were read", page)
+	}
+}
+
+func TestProblemsAreOneLineWithoutControlCharacters(t *testing.T) {
+	t.Parallel()
+	p := ranchersync.ProblemOf(errors.New("certificate is valid for a\x1b[2J\nb, not c"))
+	if p.Message != "certificate is valid for a?[2J b, not c" {
+		t.Errorf("%q", p.Message)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 )
 
 // Reason says what kind of failure one is: it decides the exit code and labels
@@ -87,5 +89,20 @@ func ProblemOf(err error) *Problem {
 	if err == nil {
 		return nil
 	}
-	return &Problem{Reason: ReasonOf(err), Message: err.Error(), Hint: HintOf(err)}
+	return &Problem{Reason: ReasonOf(err), Message: printable(err.Error()), Hint: printable(HintOf(err))}
+}
+
+// printable makes a text one line without control characters. Errors of the
+// network can quote what a server sent, such as the names in its certificate.
+func printable(s string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case unicode.IsSpace(c):
+			return ' '
+		case unicode.IsPrint(c):
+			return c
+		default:
+			return '?'
+		}
+	}, s)
 }

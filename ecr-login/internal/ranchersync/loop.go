@@ -89,7 +89,7 @@ func (l *Loop) run(ctx context.Context, due []*appointment) {
 	}
 	runCtx, cancel := ctx, context.CancelFunc(func() {})
 	if l.Timeout > 0 {
-		runCtx, cancel = context.WithTimeoutCause(ctx, l.Timeout, ErrTimeout(l.Timeout))
+		runCtx, cancel = context.WithTimeoutCause(ctx, l.Timeout, TimeoutCause(l.Timeout))
 	}
 	report := l.Syncer.Run(runCtx, jobs)
 	cancel()
@@ -139,7 +139,7 @@ func (l *Loop) appoint(ctx context.Context, a *appointment, t TargetReport, now 
 		"failed", totals.Failed + totals.Unverified, "seconds", fmt.Sprintf("%.1f", t.Seconds), "next", next.Round(time.Second).String(),
 	}
 	if t.Error != nil {
-		args = append(args, "because", t.Error.Message, "hint", t.Error.Hint)
+		args = append(args, t.Error.attributes()...)
 	}
 	l.Syncer.Log.Log(ctx, level, text, args...)
 	for _, e := range t.Registries {
@@ -148,10 +148,16 @@ func (l *Loop) appoint(ctx context.Context, a *appointment, t TargetReport, now 
 }
 
 func (l *Loop) logEntry(ctx context.Context, target string, e EntryReport) {
-	args := []any{"target", target, "registry", e.Registry, "credential", e.CredentialID}
+	args := []any{"target", target, "registry", e.Registry}
+	if e.CredentialID != "" {
+		args = append(args, "credential", e.CredentialID)
+	}
+	for _, w := range e.Warnings {
+		l.Syncer.Log.Log(ctx, slog.LevelWarn, w, args...)
+	}
 	switch {
 	case e.Error != nil:
-		l.Syncer.Log.Log(ctx, slog.LevelError, string(e.Status), append(args, "because", e.Error.Message, "hint", e.Error.Hint)...)
+		l.Syncer.Log.Log(ctx, slog.LevelError, string(e.Status), append(args, e.Error.attributes()...)...)
 	case e.Status == Unchanged, e.Status == Skipped:
 		l.Syncer.Log.Log(ctx, slog.LevelDebug, string(e.Status), args...)
 	default:
@@ -160,12 +166,18 @@ func (l *Loop) logEntry(ctx context.Context, target string, e EntryReport) {
 		}
 		l.Syncer.Log.Log(ctx, slog.LevelInfo, string(e.Status), args...)
 	}
-	for _, w := range e.Warnings {
-		l.Syncer.Log.Log(ctx, slog.LevelWarn, w, args[:6]...)
-	}
 }
 
-// ErrTimeout is why a run ended that took longer than it may.
-func ErrTimeout(limit time.Duration) error {
+// attributes are what a line of the log says about a problem.
+func (p *Problem) attributes() []any {
+	out := []any{"because", p.Message}
+	if p.Hint != "" {
+		out = append(out, "hint", p.Hint)
+	}
+	return out
+}
+
+// TimeoutCause is why a run ended that took longer than it may.
+func TimeoutCause(limit time.Duration) error {
 	return errors.New("the run took longer than " + brief(limit))
 }

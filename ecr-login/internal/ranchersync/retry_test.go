@@ -296,7 +296,7 @@ func TestARunThatTakesTooLongSaysSo(t *testing.T) {
 	w := newWorld(t, ranchertest.Options{})
 	w.has(hostA)
 	w.Inject(ranchertest.Fault{Times: -1, Delay: time.Hour})
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 30*time.Millisecond, ranchersync.ErrTimeout(10*time.Minute))
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 30*time.Millisecond, ranchersync.TimeoutCause(10*time.Minute))
 	defer cancel()
 	got := w.syncer().Run(ctx, []ranchersync.Job{w.job()})
 	wantSummary(t, got, "1 !interrupted")

@@ -26,8 +26,12 @@ const (
 	// pageSize is how many resources are asked for at a time. The API allows
 	// 3,000; fewer keep what is in memory at a time small.
 	pageSize = 1000
-	// maxPages bounds a list that pretends to have no end.
+	// maxOnPage is how many are taken: more than the API's limit, for a server
+	// that ignores what it is asked.
+	maxOnPage = 5000
+	// maxPages and maxItems bound a list that pretends to have no end.
 	maxPages = 1000
+	maxItems = 100_000
 
 	defaultRequestTimeout = 30 * time.Second
 	defaultPatience       = time.Minute

@@ -83,6 +83,9 @@ func list[T resource](ctx context.Context, c *client, path string, query url.Val
 		if page.next == "" {
 			return nil
 		}
+		if len(seen) > maxItems {
+			return ranchersync.Errorf(ranchersync.ReasonAnswer, "Rancher's list of %s has no end: %d entries read", path[1:], len(seen))
+		}
 		marker, err := markerOf(page.next)
 		if err != nil {
 			return err
@@ -180,7 +183,9 @@ func (p *collection[T]) readData(dec *json.Decoder) error {
 		if err := item.check(); err != nil {
 			return err
 		}
-		p.data = append(p.data, item)
+		if p.data = append(p.data, item); len(p.data) > maxOnPage {
+			return ranchersync.Errorf(ranchersync.ReasonAnswer, "Rancher's page has more than %d entries", maxOnPage)
+		}
 	}
 	_, err := dec.Token()
 	return err

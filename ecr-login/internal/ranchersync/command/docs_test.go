@@ -50,8 +50,10 @@ func TestTheDocumentedJSONIsTheReports(t *testing.T) {
 			t.Errorf("the document says nothing of %q", name)
 		}
 	}
-	for _, value := range []string{"keep", "update", "create", "activate", "skip", "fail", "planned", "unchanged", "updated", "created", "activated",
-		"skipped", "unverified", "failed", "config", "refused", "aws", "unreachable", "answer", "rejected", "missing", "state", "interrupted"} {
+	for _, value := range []string{
+		"keep", "update", "create", "activate", "skip", "fail", "planned", "unchanged", "updated", "created", "activated",
+		"skipped", "unverified", "failed", "config", "refused", "aws", "unreachable", "answer", "rejected", "missing", "state", "interrupted",
+	} {
 		if !strings.Contains(section, "`"+value+"`") {
 			t.Errorf("the document says nothing of %q", value)
 		}

@@ -85,7 +85,7 @@ func failConfig(d Deps, o options, err error) error {
 
 // once runs once: plan, then result.
 func once(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersync.Syncer, screen *screen) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, ranchersync.ErrTimeout(o.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, ranchersync.TimeoutCause(o.timeout))
 	defer cancel()
 	var out strings.Builder
 	pen := printer{w: &out, color: colorful(d.Out, d.env)}

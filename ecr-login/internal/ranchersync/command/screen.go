@@ -32,7 +32,7 @@ type screen struct {
 }
 
 func newScreen(w io.Writer, env func(string) string) *screen {
-	s := &screen{w: w, shown: terminal(w) && env("TERM") != "dumb", color: colorful(w, env), stop: make(chan struct{})}
+	s := &screen{w: w, shown: capable(w, env), color: colorful(w, env), stop: make(chan struct{})}
 	if s.shown {
 		go s.draw()
 	}
@@ -123,5 +123,11 @@ func terminal(w io.Writer) bool {
 // colorful reports whether colours help: on a terminal that knows them, unless
 // somebody minds (https://no-color.org).
 func colorful(w io.Writer, env func(string) string) bool {
-	return terminal(w) && env("NO_COLOR") == "" && env("TERM") != "dumb" && env("TERM") != ""
+	return capable(w, env) && env("NO_COLOR") == ""
+}
+
+// capable reports whether w is a terminal that knows escape sequences. One
+// without TERM may be the console of an old Windows.
+func capable(w io.Writer, env func(string) string) bool {
+	return terminal(w) && env("TERM") != "dumb" && env("TERM") != ""
 }
