@@ -103,6 +103,9 @@ func (r reader) rule(n *yaml.Node) (settings.Rule, error) {
 	case (rule.Account == "") != (rule.Region == ""):
 		return rule, r.fail(n.Line, "account and region go together: they name the registry behind a host of your own")
 	case rule.Account == "":
+		if _, err := registry.Parse(rule.Host); err != nil && !strings.Contains(rule.Host, "*") {
+			return rule, r.fail(n.Line, "%s is no ECR host; say with account and region which registry it stands for", rule.Host)
+		}
 		return rule, nil
 	}
 	if _, err := registry.New(rule.Account, rule.Region); err != nil {
