@@ -57,8 +57,16 @@ var _ credentials.Helper = (*Client)(nil)
 //
 // The call takes at most the client's timeout. Errors are [ErrNotECR],
 // [ErrAnonymous], *[SettingsError] or *[Error].
-func (c *Client) Credentials(ctx context.Context, server string) (token.Token, error) {
-	return c.credentials(ctx, server, Need{})
+func (c *Client) Credentials(ctx context.Context, server string) (Credentials, error) {
+	return c.CredentialsFor(ctx, server, Need{})
+}
+
+// Credentials are a token and whose it is.
+type Credentials struct {
+	token.Token
+	// Identity names, in words, the AWS identity that fetched the token; empty
+	// when it could not be told in advance.
+	Identity string
 }
 
 // Need says what a token must be good for.
@@ -66,38 +74,52 @@ type Need struct {
 	// Life is how long the token must still live; one that lives shorter is
 	// replaced even if it is fresh.
 	Life time.Duration
+	// Fetch passes the cached token by.
+	Fetch bool
+	// Unlisted keeps the host out of what List returns: it stands for its region
+	// only.
+	Unlisted bool
+	// Endpoint is the URL of an ECR API in the place of AWS's, for services
+	// that are compatible with it. Its tokens are not cached.
+	Endpoint string
 	// Identity chooses the credentials in the place of the rule that the
 	// settings have for the host. The zero value leaves it to the rule.
 	Identity Identity
 }
 
 // CredentialsFor is [Client.Credentials] for a caller with needs of its own.
-func (c *Client) CredentialsFor(ctx context.Context, server string, n Need) (token.Token, error) {
-	return c.credentials(ctx, server, n)
-}
-
-func (c *Client) credentials(ctx context.Context, server string, n Need) (token.Token, error) {
+func (c *Client) CredentialsFor(ctx context.Context, server string, n Need) (Credentials, error) {
 	found, err := lookup.Find(c.settings, server, lookup.Choice(n.Identity))
 	if err != nil {
-		return token.Token{}, err
+		return Credentials{}, err
 	}
 	if c.settingsErr != nil {
-		return token.Token{}, c.settingsErr
+		return Credentials{}, c.settingsErr
+	}
+	if n.Endpoint != "" {
+		found.Forgo()
 	}
 	t, err := c.token(ctx, &found, n)
 	if err != nil {
-		return token.Token{}, c.failed(&found, err)
+		return Credentials{}, c.failed(&found, err)
 	}
-	return t, nil
+	creds := Credentials{Token: t}
+	if found.IdentityErr == nil {
+		creds.Identity = found.Identity.String()
+	}
+	return creds, nil
 }
 
 func (c *Client) token(ctx context.Context, found *lookup.Found, n Need) (token.Token, error) {
+	before := found.Entry.Token.Issued
 	good := func() bool {
 		now := c.now()
-		return found.Fresh(now) && !now.Add(n.Life).After(found.Entry.Token.Expires)
+		return found.Fresh(now) && !now.Add(n.Life).After(found.Entry.Token.Expires) &&
+			// What another process fetched while this one waited is new enough.
+			(!n.Fetch || found.Entry.Token.Issued.After(before))
 	}
 	if good() {
-		c.remember(found)
+		c.remember(found, n)
 		return found.Entry.Token, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.settings.Timeout)
@@ -111,17 +133,18 @@ func (c *Client) token(ctx context.Context, found *lookup.Found, n Need) (token.
 		Endpoint: found.Registry.Endpoint,
 		Profile:  found.Rule.Profile, RoleARN: found.Rule.RoleARN, ExternalID: found.Rule.ExternalID,
 		Identity: found.Identity,
+		URL:      n.Endpoint,
 	})
 	if err != nil {
 		if old := found.Entry.Token; found.Hit && old.Usable(c.now()) && awsecr.Tolerable(err) {
-			c.about(found).WithError(err).WithField("expires", old.Expires.UTC()).
+			c.about(found).WithError(err).WithField("expires", old.Expires.UTC().Format(time.RFC3339)).
 				Warn("the token could not be refreshed and is served once more")
 			return old, nil
 		}
 		return token.Token{}, err
 	}
-	c.keep(found, t)
-	c.about(found).WithField("expires", t.Expires.UTC()).Info("token fetched")
+	c.keep(found, t, n)
+	c.about(found).WithField("expires", t.Expires.UTC().Format(time.RFC3339)).Info("token fetched")
 	return t, nil
 }
 
@@ -139,20 +162,23 @@ func (c *Client) lock(ctx context.Context, found *lookup.Found) (unlock func()) 
 	return unlock
 }
 
-func (c *Client) keep(found *lookup.Found, t token.Token) {
+func (c *Client) keep(found *lookup.Found, t token.Token, n Need) {
 	if !found.SameIdentity(c.settings) {
 		c.about(found).WithError(found.IdentityErr).Debug("the token is not kept, for its owner cannot be told for certain")
 		return
 	}
-	entry := tokencache.Entry{Token: t, Endpoint: found.Registry.Endpoint, Identity: found.Identity.String(), Hosts: []string{found.Host}}
+	entry := tokencache.Entry{Token: t, Endpoint: found.Registry.Endpoint, Identity: found.Identity.String()}
+	if !n.Unlisted {
+		entry.Hosts = []string{found.Host}
+	}
 	if err := found.Cache.Put(found.Key, entry, c.now()); err != nil {
 		c.about(found).WithError(err).Warn("the token could not be kept")
 	}
 }
 
 // remember notes the first time that a token serves a host.
-func (c *Client) remember(found *lookup.Found) {
-	if found.Listed() {
+func (c *Client) remember(found *lookup.Found, n Need) {
+	if n.Unlisted || found.Listed() {
 		c.about(found).Debug("token served from the cache")
 		return
 	}

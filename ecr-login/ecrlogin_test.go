@@ -136,7 +136,7 @@ func TestWhenTheRefreshFails(t *testing.T) {
 		{"not after the end", awstest.Throttled(0), 13 * time.Hour, false},
 		{"a denial is not bridged", awstest.Fault{Kind: awstest.Refuse, Code: "AccessDeniedException"}, 7 * time.Hour, false},
 		{"invalid keys are not bridged", awstest.Fault{Kind: awstest.Refuse, Code: "UnrecognizedClientException"}, 7 * time.Hour, false},
-		{"an answer that makes no sense is not bridged", awstest.Fault{Kind: awstest.NoColon}, 7 * time.Hour, false},
+		{"an answer that makes no sense is bridged", awstest.Fault{Kind: awstest.NoColon}, 7 * time.Hour, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

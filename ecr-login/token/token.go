@@ -30,6 +30,10 @@ type Token struct {
 	// ServerExpires is the expiry in the server's own words. It guards a token
 	// that is served late against a local clock that was set back meanwhile.
 	ServerExpires time.Time
+
+	// Registry is the host of the registry that belongs to the token's owner,
+	// as the API named it; empty if it did not. The token opens others too.
+	Registry string
 }
 
 // Lifetime says what a server told about a token's life and what this

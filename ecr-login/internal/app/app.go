@@ -57,6 +57,8 @@ func run(ctx context.Context, args []string, env settings.LookupEnv, s Streams) 
 			return say(s.Out, help, exitOK)
 		case "-v", "--version":
 			return answer(s.Out, credentials.PrintVersion)
+		case "rancher-sync":
+			return rancherSync(ctx, args[1:], env, s)
 		}
 	}
 	if len(args) != 1 {

@@ -9,12 +9,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"ecr-credential-helper/ecr-login/registry"
 	"ecr-credential-helper/ecr-login/token"
 )
 
 // What can be wrong with an answer that is well-formed JSON.
 var (
-	errNoData      = errors.New("it holds no authorization data")
 	errNoToken     = errors.New("it holds no authorization token")
 	errNoExpiry    = errors.New("it does not say when the token expires")
 	errNotBase64   = errors.New("its authorization token is not base64")
@@ -32,6 +32,7 @@ const maxToken = 32 << 10
 type answer struct {
 	encoded *string // base64 of user:password
 	expires *time.Time
+	proxy   *string // URL of the caller's own registry; ECR Public names none
 }
 
 // token checks the answer and reckons the token's life. serverNow is the zero
@@ -62,6 +63,10 @@ func (a answer) token(serverNow, localNow time.Time, jitter float64) (token.Toke
 	})
 	if t.Expired(localNow) {
 		return token.Token{}, errBornExpired
+	}
+	// A courtesy: a token is as good without it.
+	if own, err := registry.Parse(aws.ToString(a.proxy)); err == nil {
+		t.Registry = own.Host()
 	}
 	return t, nil
 }

@@ -2,66 +2,120 @@ package awsecr
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"net"
-	"net/http"
-	"net/url"
 	"strings"
-	"syscall"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
-	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"ecr-credential-helper/ecr-login/internal/awsecr/identity"
 	"ecr-credential-helper/ecr-login/registry"
 )
 
-// classify turns what the SDK returned into an *Error, or nil for nil. What the
-// caller knows of the source of credentials sharpens the explanation; the
+// classify turns what the SDK returned into an *Error, or nil for nil. The
 // SDK's own text is passed on only where it can hold no secret.
-func classify(ctx context.Context, r Request, err error) error {
+func classify(ctx context.Context, r Request, w *watch, err error) error {
 	if err == nil {
 		return nil
 	}
-	f := failure{ctx: ctx, request: r, err: err}
-	for _, rule := range []func(failure) *Error{
-		failure.cancelled,
-		failure.sharedConfig,
-		failure.process,
-		failure.session,
-		failure.badAnswer,
-		failure.api,
-		failure.metadata,
-		failure.container,
-		failure.webIdentity,
-		failure.transport,
-		failure.timeout,
-	} {
-		if e := rule(f); e != nil {
-			e.Cause, e.Hint, e.err = oneLine(e.Cause), oneLine(e.Hint), err
-			return e
-		}
-	}
-	return &Error{
-		Reason: Unexpected,
-		Cause:  oneLine("getting a token for " + f.where() + " failed: " + innermost(err).Error()),
-		Hint:   "the log file has the details",
-		err:    err,
-	}
+	f := examine(ctx, r, w, err)
+	e := f.explainAnything()
+	e.err = err
+	return e
 }
 
+// explainAnything survives errors that cannot even be printed, which is a way
+// that some of the SDK's have if they are half empty.
+func (f failure) explainAnything() (e *Error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e = &Error{
+				Reason: Unexpected,
+				Cause:  "getting a token for " + f.where() + " failed, and what the AWS SDK says about it cannot be read",
+				Hint:   f.tryCLI(),
+			}
+		}
+	}()
+	return f.explain()
+}
+
+// failure is an error of the SDK with what is known about its circumstances.
 type failure struct {
-	ctx     context.Context //nolint:containedctx // the context that the failed call ran under
+	ctx     context.Context //nolint:containedctx // the one that Fetch ran under
 	request Request
+	watch   *watch
 	err     error
+
+	call      call   // the innermost one that failed, or was being made; may be zero
+	obtaining bool   // it was credentials that could not be had
+	origin    origin // of the credentials
+}
+
+func examine(ctx context.Context, r Request, w *watch, err error) failure {
+	f := failure{ctx: ctx, request: r, watch: w, err: err}
+	var creds *credentialsError
+	f.obtaining = errors.As(err, &creds)
+	if f.origin = w.origin(); f.origin.kind == 0 {
+		f.origin = origin{kind: r.Identity.Kind(), profile: r.Identity.Profile()}
+	}
+	var c *callError
+	for inner := err; errors.As(inner, &c); inner = c.err {
+		f.call = c.call
+	}
+	if f.obtaining && f.call.Attempts == 0 && !isMetadata(f.call.Operation) {
+		// What failed are the credentials for that call, before any call for
+		// them was made.
+		f.call = call{}
+	}
+	if f.call.Operation == "" && ctx.Err() != nil {
+		f.call = w.unfinished()
+	}
+	return f
+}
+
+// explain finds the words. The order matters: what is surely known comes
+// before what is only likely.
+func (f failure) explain() *Error {
+	for _, rule := range []func(failure) *Error{
+		failure.cancelled,
+		failure.panicked,
+		failure.loading,
+		failure.process,
+		failure.metadata,
+		failure.timeout,
+		failure.session,
+		failure.container,
+		failure.webIdentity,
+		failure.environment,
+		failure.role,
+		failure.api,
+		failure.badAnswer,
+		failure.transport,
+	} {
+		if e := rule(f); e != nil {
+			return f.finish(e)
+		}
+	}
+	return f.finish(&Error{
+		Reason: Unexpected,
+		Cause:  "getting a token for " + f.where() + " failed: " + oneLine(innermost(f.err).Error()),
+		Hint:   f.tryCLI(),
+	})
+}
+
+func (f failure) finish(e *Error) *Error {
+	e.Cause, e.Hint = line(e.Cause, longest), line(e.Hint, longest)
+	e.Call = f.call.Call
+	e.Call.Code, _ = f.apiError()
+	if e.Reason == Cancelled {
+		e.Call = Call{}
+	}
+	return e
 }
 
 // where names the endpoint for people.
@@ -77,19 +131,63 @@ func (f failure) where() string {
 	return name
 }
 
-// who names the identity for people, or says nothing.
+// who names the identity for people.
 func (f failure) who() string {
-	if f.request.Identity.Kind() == 0 {
-		return ""
+	if f.request.Identity.Kind() != 0 {
+		return f.request.Identity.String()
 	}
-	return " as " + f.request.Identity.String()
+	if f.origin.profile != "" && f.origin.kind != identity.Instance && f.origin.kind != identity.Container {
+		return f.origin.kind.String() + " (profile " + f.origin.profile + ")"
+	}
+	return f.origin.kind.String()
 }
 
+// profile names the profile that the first credentials come from.
 func (f failure) profile() string {
-	if p := f.request.Identity.Profile(); p != "" {
-		return p
+	for _, name := range []string{f.origin.profile, f.request.Identity.Profile(), f.request.Profile} {
+		if name != "" {
+			return name
+		}
 	}
-	return f.request.Profile
+	return config.DefaultSharedConfigProfile
+}
+
+// tryCLI proposes what tells a trouble of ours from one of everybody's.
+func (f failure) tryCLI() string {
+	service, profile := "ecr", ""
+	if f.request.Endpoint.Service == registry.Public {
+		service = "ecr-public"
+	}
+	if f.request.Profile != "" {
+		profile = " --profile " + f.request.Profile
+	}
+	return "see whether `aws " + service + " get-login-password --region " + f.request.Endpoint.Region + profile + "` fares better"
+}
+
+// service names who was called, for people.
+func (f failure) service() string {
+	switch f.call.Operation {
+	case opAssumeRole, opWebIdentity:
+		return "AWS STS"
+	case opSSORole, opSSORefresh:
+		return "AWS SSO"
+	case opLoginRefresh:
+		return "AWS sign-in"
+	case opMetadata, opMetadataToken, opMetadataRegion:
+		return "the EC2 instance metadata service"
+	case opContainer:
+		return "the container credentials endpoint"
+	}
+	return f.where()
+}
+
+// apiError returns the code and the words of an error that AWS gave.
+func (f failure) apiError() (code, said string) {
+	var api smithy.APIError
+	if errors.As(f.err, &api) {
+		return oneLine(api.ErrorCode()), strings.TrimRight(oneLine(api.ErrorMessage()), ". ")
+	}
+	return "", ""
 }
 
 func (f failure) cancelled() *Error {
@@ -99,304 +197,101 @@ func (f failure) cancelled() *Error {
 	return nil
 }
 
-func (f failure) timeout() *Error {
-	var canceled *aws.RequestCanceledError
-	if !errors.Is(f.err, context.DeadlineExceeded) && !errors.As(f.err, &canceled) && f.ctx.Err() == nil {
-		return nil
-	}
-	return &Error{
-		Reason: TimedOut, Transient: true,
-		Cause: "time ran out while getting a token for " + f.where() + f.who(),
-		Hint:  "check the network and the credential source, or raise AWS_ECR_TIMEOUT",
-	}
-}
-
-func (f failure) sharedConfig() *Error {
-	var missing config.SharedConfigProfileNotExistError
-	var load config.SharedConfigLoadError
-	var role config.SharedConfigAssumeRoleError
-	var mfa config.AssumeRoleTokenProviderNotSetError
-	var arn config.CredentialRequiresARNError
-	switch {
-	case errors.As(f.err, &mfa):
-		return &Error{
-			Reason: MFANeeded,
-			Cause:  "profile " + f.profile() + " needs an MFA code for its role, which a credential helper cannot ask for",
-			Hint:   "get a session first, for example with `aws sts assume-role --serial-number … --token-code …`, and point AWS_PROFILE at it",
-		}
-	case errors.As(f.err, &role):
-		return &Error{
-			Reason: BrokenSharedConfig,
-			Cause:  fmt.Sprintf("profile %s cannot assume %s: its source_profile is missing or has no credentials", role.Profile, role.RoleARN),
-			Hint:   "correct source_profile in ~/.aws/config, or add that profile",
-		}
-	case errors.As(f.err, &missing):
-		return &Error{
-			Reason: ProfileMissing,
-			Cause:  fmt.Sprintf("there is no AWS profile %q", missing.Profile),
-			Hint:   "`aws configure list-profiles` shows those there are; see AWS_PROFILE and the helper's config.yaml",
-		}
-	case errors.As(f.err, &load):
-		return &Error{
-			Reason: BrokenSharedConfig,
-			Cause:  fmt.Sprintf("the AWS config file %s cannot be read: %v", load.Filename, innermost(load.Err)),
-			Hint:   "correct the file; AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE say which one is read",
-		}
-	case errors.As(f.err, &arn):
-		return &Error{
-			Reason: BrokenSharedConfig,
-			Cause:  fmt.Sprintf("profile %s has a %s but no role_arn", arn.Profile, arn.Type),
-			Hint:   "add role_arn to the profile",
-		}
-	}
-	return nil
-}
-
-func (f failure) process() *Error {
-	var p *processError
+func (f failure) panicked() *Error {
+	var p *panicError
 	if !errors.As(f.err, &p) {
 		return nil
 	}
-	hint := "run the credential_process of profile " + f.profile() + " by hand"
-	if f.ctx.Err() != nil || errors.Is(p.err, context.DeadlineExceeded) {
-		return &Error{
-			Reason: TimedOut, Transient: true,
-			Cause: "the credential_process of profile " + f.profile() + " did not end in time",
-			Hint:  hint + ", or raise AWS_ECR_TIMEOUT",
-		}
+	if f.obtaining && f.origin.kind == identity.LoginSession {
+		return f.ended("aws login", "the file of the `aws login` session of profile "+f.profile()+" is damaged")
 	}
-	return &Error{Reason: ProcessFailed, Cause: "the credential_process of profile " + f.profile() + " failed: " + p.Error(), Hint: hint}
-}
-
-// session recognises a login that has ended, of `aws sso login` or `aws login`.
-func (f failure) session() *Error {
-	kind := f.request.Identity.Kind()
-	if kind != identity.SSO && kind != identity.LoginSession {
-		return nil
-	}
-	var invalid *ssocreds.InvalidTokenError
-	code := apiCode(f.err)
-	text := f.err.Error()
-	ended := errors.As(f.err, &invalid) ||
-		code == "UnauthorizedException" || code == "InvalidGrantException" || code == "ExpiredTokenException" && f.operation() != "GetAuthorizationToken" ||
-		strings.Contains(text, "cached SSO token is expired") || strings.Contains(text, "cached SSO token file") ||
-		strings.Contains(text, "please reauthenticate") || strings.Contains(text, "validate login token") || strings.Contains(text, "load login token")
-	if !ended {
-		return nil
-	}
-	command := "aws login"
-	if kind == identity.SSO {
-		command = "aws sso login"
-	}
-	if p := f.profile(); p != "" && p != config.DefaultSharedConfigProfile {
-		command += " --profile " + p
-	}
-	return &Error{Reason: SessionEnded, Cause: "the login session of " + f.request.Identity.String() + " has ended or never began", Hint: "run `" + command + "`"}
-}
-
-func (f failure) badAnswer() *Error {
-	what := ""
-	for _, known := range []error{errNoData, errNoToken, errNoExpiry, errNotBase64, errNotAPair, errControl, errTokenTooBig, errBornExpired} {
-		if errors.Is(f.err, known) {
-			what = known.Error()
-		}
-	}
-	transient := false
-	switch {
-	case what != "":
-	case errors.Is(f.err, errBodyTooLarge):
-		what, transient = errBodyTooLarge.Error(), true
-	case errors.Is(f.err, io.ErrUnexpectedEOF):
-		what, transient = "it ends too early", true
-	case isBroken(f.err):
-		what, transient = "it is cut off or not what AWS documents", true
-	default:
-		return nil
+	if f.call.Operation != "" && f.call.Operation != opProcess {
+		return f.unusable("the AWS SDK cannot read it")
 	}
 	return &Error{
-		Reason: BadAnswer, Transient: transient,
-		Cause: f.where() + " gave an answer that cannot be used: " + what,
-		Hint:  "see whether a proxy, a portal or AWS_ENDPOINT_URL stands between here and AWS",
+		Reason: Unexpected,
+		Cause:  "the AWS SDK fails on what it was given: " + oneLine(p.Error()),
+		Hint:   f.tryCLI(),
 	}
 }
 
-// transport explains failures below HTTP.
-func (f failure) transport() *Error {
-	var (
-		dns      *net.DNSError
-		cert     *tls.CertificateVerificationError
-		unknown  x509.UnknownAuthorityError
-		hostname x509.HostnameError
-		record   tls.RecordHeaderError
-		op       *net.OpError
-		urlErr   *url.Error
-	)
-	host := f.host()
-	switch {
-	case errors.As(f.err, &op) && op.Op == "proxyconnect", strings.Contains(f.err.Error(), "proxyconnect "):
-		return &Error{
-			Reason: Proxy, Transient: true,
-			Cause: "the proxy for " + host + " cannot be used: " + innermost(f.err).Error(),
-			Hint:  "check HTTPS_PROXY, and put hosts that need none into NO_PROXY",
-		}
-	case errors.As(f.err, &dns):
-		e := &Error{
-			Reason: DNS, Transient: true,
-			Cause: "the name " + dns.Name + " cannot be looked up",
-			Hint:  "check the network and its DNS",
-		}
-		if dns.IsNotFound {
-			e.Hint = "check the region in the registry's host name, the network and its DNS"
-		}
-		return e
-	case errors.As(f.err, &cert), errors.As(f.err, &unknown), errors.As(f.err, &hostname), errors.As(f.err, &record):
-		return &Error{
-			Reason: TLS,
-			Cause:  "the TLS connection to " + host + " is not trusted: " + innermost(f.err).Error(),
-			Hint:   "if a proxy inspects TLS, give its CA with AWS_CA_BUNDLE; else check the clock and the CA certificates",
-		}
-	case errors.Is(f.err, syscall.ECONNREFUSED):
-		return &Error{Reason: Network, Transient: true, Cause: host + " refuses connections", Hint: "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL"}
-	case errors.As(f.err, &urlErr) && isProxyRefusal(urlErr):
-		return &Error{
-			Reason: Proxy, Transient: true,
-			Cause: "the proxy does not let " + host + " through: " + innermost(f.err).Error(),
-			Hint:  "check HTTPS_PROXY, its password, and what the proxy allows",
-		}
-	case f.ctx.Err() != nil:
-		return nil // a timeout, which has its own words
-	case errors.As(f.err, &op), errors.Is(f.err, io.EOF), errors.As(f.err, &urlErr):
-		return &Error{Reason: Network, Transient: true, Cause: "the connection to " + host + " failed: " + innermost(f.err).Error(), Hint: "check the network"}
-	}
-	return nil
-}
-
-// isProxyRefusal recognises the status line of a failed CONNECT, which is all
-// that net/http leaves of it.
-func isProxyRefusal(err *url.Error) bool {
-	text := err.Err.Error()
-	for _, status := range []int{
-		http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusMethodNotAllowed,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-	} {
-		if strings.EqualFold(text, http.StatusText(status)) {
-			return true
-		}
-	}
-	return false
-}
-
-// host returns the host that was called, as far as the error tells.
-func (f failure) host() string {
-	var urlErr *url.Error
-	if errors.As(f.err, &urlErr) {
-		if u, err := url.Parse(urlErr.URL); err == nil && u.Host != "" {
-			return u.Host
-		}
-	}
-	return f.where()
-}
-
-func (f failure) metadata() *Error {
-	if f.service() != imds.ServiceID && !errors.Is(f.err, errMetadataSilent) && !strings.Contains(f.err.Error(), "EC2 IMDS") {
+// timeout explains that time ran out, if that is all that can be said.
+func (f failure) timeout() *Error {
+	if f.ctx.Err() == nil || !isTimeout(f.err) {
 		return nil
 	}
-	if f.ctx.Err() != nil {
-		return nil
+	e := &Error{
+		Reason: TimedOut, Transient: true,
+		Cause: "time ran out while getting a token for " + f.where(),
+		Hint:  "check the network and where the credentials come from, or raise AWS_ECR_TIMEOUT",
 	}
-	var status *smithyhttp.ResponseError
-	switch {
-	case errors.As(f.err, &status) && status.HTTPStatusCode() == http.StatusNotFound:
-		return &Error{Reason: MetadataFailed, Cause: "this EC2 instance has no role", Hint: "attach an instance profile with ecr:GetAuthorizationToken, or set AWS_PROFILE"}
-	case errors.As(f.err, &status):
-		return &Error{
-			Reason: MetadataFailed,
-			Cause:  fmt.Sprintf("the instance metadata service refused with status %d", status.HTTPStatusCode()),
-			Hint:   "in a container raise the hop limit to 2 (`aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2`), or check what blocks it",
+	switch c := f.call; {
+	case c.Operation == opProcess:
+		return f.slowProcess("")
+	case c.waiting || c.cut:
+		e.Cause = "no answer from " + c.Host + " to " + c.Operation
+		if c.proxied {
+			e.Cause += ", by way of a proxy,"
 		}
-	}
-	return &Error{
-		Reason: NoCredentials,
-		Cause:  "no AWS credentials found: nothing in the environment or in " + f.profileWords() + ", and the instance metadata service does not answer",
-		Hint:   "run `aws configure` or `aws sso login`, or set AWS_PROFILE; in a container on EC2 raise the metadata hop limit to 2",
-	}
-}
-
-func (f failure) profileWords() string {
-	if p := f.profile(); p != "" {
-		return "profile " + p
-	}
-	return "profile " + config.DefaultSharedConfigProfile
-}
-
-func (f failure) container() *Error {
-	text := f.err.Error()
-	switch {
-	case strings.Contains(text, "only loopback/ecs/eks hosts are allowed"):
-		return &Error{
-			Reason: ContainerRefused,
-			Cause:  "the container credentials endpoint is refused: over plain http only loopback and the ECS and EKS addresses are allowed",
-			Hint:   "check AWS_CONTAINER_CREDENTIALS_FULL_URI",
+		e.Cause += " before time ran out"
+		if c.partial {
+			e.Cause = "the answer of " + c.Host + " to " + c.Operation + " began and did not end before time ran out"
 		}
-	case strings.Contains(text, "failed to load credentials"), f.request.Identity.Kind() == identity.Container && f.operation() != "GetAuthorizationToken":
-		if f.ctx.Err() != nil {
-			return nil
+		e.Hint = "check the network, HTTPS_PROXY and VPC endpoints, or raise AWS_ECR_TIMEOUT"
+	case c.last != nil:
+		// It was about to ask again.
+		because := f
+		because.err = c.last
+		if f.obtaining {
+			because.err = &credentialsError{c.last}
 		}
-		var status *smithyhttp.ResponseError
-		why := innermost(f.err).Error()
-		if errors.As(f.err, &status) {
-			why = fmt.Sprintf("status %d", status.HTTPStatusCode())
-		}
-		return &Error{
-			Reason: ContainerFailed, Transient: true,
-			Cause: "the container credentials endpoint gives no credentials: " + why,
-			Hint:  "check the task role or the pod identity, and AWS_CONTAINER_CREDENTIALS_FULL_URI",
-		}
-	}
-	return nil
-}
-
-func (f failure) webIdentity() *Error {
-	if f.request.Identity.Kind() != identity.WebIdentity && !strings.Contains(f.err.Error(), "AssumeRoleWithWebIdentity") {
-		return nil
-	}
-	if !strings.Contains(f.err.Error(), "retrieve jwt") && !strings.Contains(f.err.Error(), "token file") && !strings.Contains(f.err.Error(), "role ARN is not set") {
-		return nil
-	}
-	return &Error{
-		Reason: WebIdentityFailed,
-		Cause:  "the web identity token cannot be used: " + innermost(f.err).Error(),
-		Hint:   "check AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN",
-	}
-}
-
-func (f failure) service() string {
-	var op *smithy.OperationError
-	if errors.As(f.err, &op) {
-		// The outermost operation is ECR's; the one that failed may be deeper.
-		for {
-			var inner *smithy.OperationError
-			if !errors.As(op.Err, &inner) {
-				return op.ServiceID
+		for _, rule := range []func(failure) *Error{failure.api, failure.badAnswer, failure.transport} {
+			if e := rule(because); e != nil {
+				e.Cause += ", until time ran out"
+				return e
 			}
-			op = inner
 		}
 	}
-	return ""
+	return e
 }
 
-func (f failure) operation() string {
-	var op *smithy.OperationError
-	if !errors.As(f.err, &op) {
-		return ""
+func isTimeout(err error) bool {
+	var canceled *aws.RequestCanceledError
+	var slow net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &canceled) ||
+		errors.As(err, &slow) && slow.Timeout()
+}
+
+// pathError returns what the system says about a file that could not be used;
+// one that does not exist does not count.
+func (f failure) pathError() (string, bool) {
+	var path *fs.PathError
+	if !errors.As(f.err, &path) || errors.Is(path, fs.ErrNotExist) {
+		return "", false
 	}
-	for {
-		var inner *smithy.OperationError
-		if !errors.As(op.Err, &inner) {
-			return op.OperationName
-		}
-		op = inner
+	return oneLine(path.Error()), true
+}
+
+// What others say may take so many bytes of a sentence, and the whole of a
+// cause or hint so many.
+const (
+	quoted  = 400
+	longest = 1200
+)
+
+// oneLine makes what others say fit to stand in a sentence.
+func oneLine(s string) string { return line(s, quoted) }
+
+// line makes s fit to be a line that people and clients read: nothing in it
+// moves a cursor, turns letters round or ends the line.
+func line(s string, most int) string {
+	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsGraphic(r)
+	}), " ")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most-len("…")], "") + "…"
 	}
+	return s
 }
 
 // innermost returns the last error of a chain, whose text is the shortest true
@@ -421,3 +316,6 @@ func innermost(err error) error {
 		}
 	}
 }
+
+// status words an HTTP status for people.
+func status(code int) string { return fmt.Sprintf("status %d", code) }

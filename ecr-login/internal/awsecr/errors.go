@@ -8,12 +8,12 @@ type Reason string
 // The reasons. They are stable: metrics and logs carry them.
 const (
 	NoCredentials      Reason = "no-credentials"
-	SessionEnded       Reason = "session-ended" // of `aws sso login` or `aws login`
+	SessionEnded       Reason = "session-ended" // of `aws sso login` or `aws login`, or it never began
 	MFANeeded          Reason = "mfa-needed"
 	ProfileMissing     Reason = "profile-missing"
 	BrokenSharedConfig Reason = "broken-shared-config"
 	ProcessFailed      Reason = "credential-process-failed"
-	ContainerRefused   Reason = "container-endpoint-refused"
+	ContainerRefused   Reason = "container-endpoint-refused" // by the SDK: the address is not one it may ask
 	ContainerFailed    Reason = "container-endpoint-failed"
 	MetadataFailed     Reason = "instance-metadata-failed"
 	WebIdentityFailed  Reason = "web-identity-failed"
@@ -41,11 +41,24 @@ const (
 type Error struct {
 	Reason Reason
 	Cause  string
-	Hint   string // may be empty
+	Hint   string // what to do; empty only when there is nothing to be done
 	// Transient tells a failure that may be gone in a minute, for which a
 	// token past half of its life is the better answer.
 	Transient bool
-	err       error
+	// Call is the call that failed, for the log; the zero value if it came to
+	// none.
+	Call Call
+	err  error
+}
+
+// Call is what is known of a call that failed. None of it is secret.
+type Call struct {
+	Operation string // such as AssumeRole; empty when there was no call
+	Host      string // that was asked last, with the port if it is unusual
+	Attempts  int    // requests sent
+	Status    int    // of the last answer; zero if there was none
+	Code      string // AWS's name for the error
+	RequestID string // by which AWS support finds the request
 }
 
 // Error returns the cause and, after "hint:", what to do.

@@ -3,174 +3,210 @@ package awsecr
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 
 	"ecr-credential-helper/ecr-login/internal/procgroup"
 )
 
-// replaceProcess puts our own way of running a credential_process in the place
-// of the SDK's. The SDK's gives the command our standard input and error, which
-// belong to our client, and when time runs out kills the shell but not what the
-// shell started. The roles that the profile assumes with the keys are
-// rebuilt around it as the SDK would.
-func replaceProcess(ctx context.Context, cfg *aws.Config, profile string) error {
-	env, err := config.NewEnvConfig()
-	if err != nil {
-		return err
-	}
-	if profile == "" {
-		profile = env.SharedConfigProfile
-	}
-	if profile == "" {
-		profile = config.DefaultSharedConfigProfile
-	}
-	shared, err := config.LoadSharedConfigProfile(ctx, profile, func(o *config.LoadSharedConfigOptions) {
-		if env.SharedConfigFile != "" {
-			o.ConfigFiles = []string{env.SharedConfigFile}
-		}
-		if env.SharedCredentialsFile != "" {
-			o.CredentialsFiles = []string{env.SharedCredentialsFile}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	cfg.Credentials, err = processChain(*cfg, &shared)
-	return err
+// processProvider runs a credential_process in the place of the SDK's provider.
+// That one gives the command our standard input and error, which belong to our
+// client, does not hear of the deadline, kills the shell but not what the shell
+// started, and quotes the output, where the keys are, when it cannot be read.
+type processProvider struct {
+	command string
+	watch   *watch
 }
 
-// errNoProcess says that the profile, read once more, has no credential_process
-// at the end of its chain: it was edited between two looks.
-var errNoProcess = errors.New("the profile's credential_process is gone")
-
-func processChain(cfg aws.Config, shared *config.SharedConfig) (aws.CredentialsProvider, error) {
-	switch {
-	case shared.Source != nil:
-		source, err := processChain(cfg, shared.Source)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Credentials = source
-	case shared.CredentialProcess != "":
-		builder := commandBuilder(shared.CredentialProcess)
-		cfg.Credentials = aws.NewCredentialsCache(processProvider{builder})
-	default:
-		return nil, errNoProcess
-	}
-	if shared.RoleARN == "" {
-		return cfg.Credentials, nil
-	}
-	return assume(cfg, shared.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = shared.RoleSessionName
-		if shared.ExternalID != "" {
-			o.ExternalID = aws.String(shared.ExternalID)
-		}
-		// The SDK takes durations above its default only, in whole minutes.
-		if d := shared.RoleDurationSeconds; d != nil && d.Truncate(time.Minute) > stscreds.DefaultDuration {
-			o.Duration = *d
-		}
-	}), nil
-}
-
-// processProvider runs a credential_process by the SDK's own parser of its
-// output, and explains a failure with what the command said.
-type processProvider struct{ command commandBuilder }
-
-// processError is a failure of a credential_process. It holds the last line
-// that the command wrote to its standard error, which is there for people, and
-// nothing of its output, where the keys are.
+// processError is a failure of a credential_process. It says what is wrong and
+// holds nothing of the command's output.
 type processError struct {
-	said string
-	err  error
+	timedOut bool
+	what     string // such as "ended with exit status 1"
+	said     string // the last line of its standard error, which is there for people
 }
 
 func (e *processError) Error() string {
-	var exit *exec.ExitError
-	what := "its output is not what AWS documents"
-	if errors.As(e.err, &exit) {
-		what = exit.Error()
-	} else if errors.Is(e.err, context.DeadlineExceeded) || errors.Is(e.err, exec.ErrWaitDelay) {
-		what = "it did not end in time"
+	if e.said == "" {
+		return e.what
 	}
-	if e.said != "" {
-		what += ": " + e.said
-	}
-	return what
+	return e.what + ": " + e.said
 }
 
-func (p processProvider) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	said := &lastLine{}
-	provider := processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(
-		func(ctx context.Context) (*exec.Cmd, error) { return p.command.build(ctx, said), nil }))
-	creds, err := provider.Retrieve(ctx)
-	if err != nil {
-		return creds, &processError{said.String(), err}
-	}
-	return creds, nil
-}
+// lingering is how long after its end, or after it was killed, the output of a
+// command is waited for that something it left behind holds open. It is
+// shorter than Fetch's lastMoment, so that Fetch can still tell why.
+const lingering = 100 * time.Millisecond
 
-type commandBuilder string
+// Retrieve runs the command and reads keys from its standard output.
+func (p processProvider) Retrieve(context.Context) (aws.Credentials, error) {
+	c := &call{Call: Call{Operation: opProcess}, waiting: true}
+	p.watch.begin(c)
+	defer p.watch.end(c, false)
 
-func (c commandBuilder) build(ctx context.Context, stderr io.Writer) *exec.Cmd {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
 		shell, flag = "cmd.exe", "/C"
 	}
-	cmd := exec.CommandContext(ctx, shell, flag, string(c)) //nolint:gosec // running what the profile says is the feature
-	cmd.Stdout = &limitedWriter{left: maxBody}
-	cmd.Stderr = stderr
-	// A grandchild that keeps our pipes open is not waited for.
-	cmd.WaitDelay = 500 * time.Millisecond
+	ctx := p.watch.ctx
+	cmd := exec.CommandContext(ctx, shell, flag, p.command) //nolint:gosec // running what the profile says is the feature
+	output, said := &limitedBuffer{most: maxBody}, &lastLine{}
+	cmd.Stdout, cmd.Stderr = output, said
+	cmd.WaitDelay = lingering
 	procgroup.Bind(cmd)
-	return cmd
+	err := cmd.Run()
+	switch {
+	case ctx.Err() != nil:
+		return aws.Credentials{}, &processError{timedOut: true, what: "did not end in time", said: said.String()}
+	case errors.Is(err, exec.ErrWaitDelay):
+		// It ended well and left something running, which is its own business.
+	case err != nil:
+		return aws.Credentials{}, &processError{what: howItEnded(err), said: said.String()}
+	}
+	creds, what := readKeys(output)
+	if what != "" {
+		return aws.Credentials{}, &processError{what: what, said: said.String()}
+	}
+	return creds, nil
 }
 
-// limitedWriter fails after so many bytes, which ends the copying of a
-// command's output.
-type limitedWriter struct{ left int }
-
-func (w *limitedWriter) Write(p []byte) (int, error) {
-	if w.left -= len(p); w.left < 0 {
-		return 0, fmt.Errorf("the output of the credential_process: %w", errBodyTooLarge)
+func howItEnded(err error) string {
+	var exit *exec.ExitError
+	switch {
+	case !errors.As(err, &exit):
+		return "could not be run (" + innermost(err).Error() + ")"
+	case exit.Exited():
+		return fmt.Sprintf("ended with exit status %d", exit.ExitCode())
 	}
-	return len(p), nil
+	return "was ended by a signal (" + exit.Error() + ")"
+}
+
+// readKeys reads a command's output
+// (https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html)
+// or says what is wrong with it.
+func readKeys(output *limitedBuffer) (creds aws.Credentials, what string) {
+	if output.overflow {
+		return creds, "printed more than 1 MiB"
+	}
+	text := output.text.Bytes()
+	if runtime.GOOS == "windows" {
+		// cmd.exe keeps the backslashes of quotes that were escaped for it.
+		text = bytes.ReplaceAll(text, []byte(`\"`), []byte(`"`))
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return creds, "printed nothing"
+	}
+	var r processcreds.CredentialProcessResponse
+	if err := json.Unmarshal(text, &r); err != nil {
+		return creds, "did not print the JSON that AWS documents"
+	}
+	switch {
+	case r.Version != 1:
+		return creds, fmt.Sprintf("printed Version %d, and only 1 is known", r.Version)
+	case r.AccessKeyID == "":
+		return creds, "printed no AccessKeyId"
+	case r.SecretAccessKey == "":
+		return creds, "printed no SecretAccessKey"
+	}
+	creds = aws.Credentials{
+		AccessKeyID: r.AccessKeyID, SecretAccessKey: r.SecretAccessKey, SessionToken: r.SessionToken,
+		AccountID: r.AccountID, Source: processcreds.ProviderName,
+	}
+	if r.Expiration != nil {
+		creds.CanExpire, creds.Expires = true, *r.Expiration
+	}
+	return creds, ""
+}
+
+// limitedBuffer keeps at most so many bytes and goes on taking more, so that
+// the command does not die of a broken pipe and blame that.
+type limitedBuffer struct {
+	most     int
+	text     bytes.Buffer
+	overflow bool
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if keep := b.most - b.text.Len(); len(p) > keep {
+		b.overflow = true
+		b.text.Write(p[:keep])
+		return len(p), nil
+	}
+	return b.text.Write(p)
 }
 
 // lastLine keeps the end of what is written to it.
-type lastLine struct{ tail []byte }
+type lastLine struct {
+	tail []byte
+	cut  bool // something came before it
+}
 
 func (l *lastLine) Write(p []byte) (int, error) {
 	const most = 4 << 10
-	l.tail = append(l.tail, p[max(0, len(p)-most):]...)
-	l.tail = l.tail[max(0, len(l.tail)-most):]
+	l.tail = append(l.tail, p...)
+	if beyond := len(l.tail) - most; beyond > 0 {
+		l.tail, l.cut = append(l.tail[:0], l.tail[beyond:]...), true
+	}
 	return len(p), nil
 }
 
 // String returns the last line that is not empty, made fit for one line of an
 // error.
 func (l *lastLine) String() string {
-	text := bytes.TrimSpace(l.tail)
-	return oneLine(string(text[bytes.LastIndexByte(text, '\n')+1:]))
+	text := string(bytes.TrimSpace(l.tail))
+	begin := strings.LastIndexByte(text, '\n') + 1
+	line := text[begin:]
+	if begin == 0 && l.cut {
+		// What is left of its first word may be the end of a key.
+		line = strings.TrimLeftFunc(line, isBase64)
+	}
+	return oneLine(hideKeys(line))
 }
 
-// oneLine makes s fit to stand in a line that people and clients read.
-func oneLine(s string) string {
-	const most = 300
-	s = strings.ToValidUTF8(s, "?")
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+// hideKeys replaces whatever may be a secret key or a token: forty or more
+// characters of base64 with capitals and small letters, and JSON web tokens.
+// Commands print what went wrong, and now and then more than that. A long path
+// that is taken for a key is the smaller evil.
+func hideKeys(s string) string {
+	const shortest = 40
+	var out strings.Builder
+	for s != "" {
+		word := s[:span(s, isBase64)]
+		switch {
+		case strings.HasPrefix(word, "eyJ"):
+			word = s[:span(s, func(r rune) bool { return isBase64(r) || r == '-' || r == '_' || r == '.' })]
+			out.WriteString(hidden)
+		case len(word) >= shortest && strings.ToUpper(word) != word && strings.ToLower(word) != word:
+			out.WriteString(hidden)
+		default:
+			out.WriteString(word)
+		}
+		s = s[len(word):]
+		rest := s[:span(s, func(r rune) bool { return !isBase64(r) })]
+		out.WriteString(rest)
+		s = s[len(rest):]
 	}
-	return s
+	return out.String()
+}
+
+const hidden = "[redacted]"
+
+// span returns how far into s a property of its characters reaches.
+func span(s string, has func(rune) bool) int {
+	if n := strings.IndexFunc(s, func(r rune) bool { return !has(r) }); n >= 0 {
+		return n
+	}
+	return len(s)
+}
+
+func isBase64(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '/' || r == '='
 }

@@ -2,12 +2,15 @@ package awsecr
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
-	"sync"
-	"time"
+	"net"
+	"net/http"
+	"net/url"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -18,23 +21,7 @@ import (
 const maxBody = 1 << 20
 
 // errBodyTooLarge ends the reading of an answer beyond maxBody.
-var errBodyTooLarge = errors.New("the answer is larger than 1 MiB")
-
-// brokenAnswers adds to the retryer that the SDK was configured with: it also
-// repeats a call whose answer cannot be parsed or is absurdly large. Something between
-// us and AWS broke it, and it may not break the next.
-func brokenAnswers(r aws.Retryer) aws.Retryer {
-	if v2, ok := r.(aws.RetryerV2); ok {
-		return &brokenAnswerRetryer{v2}
-	}
-	return r
-}
-
-type brokenAnswerRetryer struct{ aws.RetryerV2 }
-
-func (r *brokenAnswerRetryer) IsErrorRetryable(err error) bool {
-	return isBroken(err) || r.RetryerV2.IsErrorRetryable(err)
-}
+var errBodyTooLarge = errors.New("it is larger than 1 MiB")
 
 // isBroken reports whether an answer is missing its end, has none, or is not in
 // the protocol at all: the SDK's parser does not tell a JSON text that was cut
@@ -78,57 +65,44 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 
 func (b *limitedBody) Close() error { return b.body.Close() }
 
-// metadataPatience is what an instance metadata service that does not answer
-// may cost. One that exists answers within milliseconds; where there is none,
-// this is waited for by everybody who has no credentials.
-const metadataPatience = 2 * time.Second
-
-const metadataOperation = "GetMetadata"
-
-// boundMetadataService gives the calls to the instance metadata service, until
-// the first of them succeeds, metadataPatience together.
-func boundMetadataService() func(*middleware.Stack) error {
-	var (
-		mu    sync.Mutex
-		until time.Time
-		alive bool
-	)
-	bounded := func(ctx context.Context) (context.Context, context.CancelFunc) {
-		mu.Lock()
-		defer mu.Unlock()
-		if alive {
-			return ctx, func() {}
-		}
-		if until.IsZero() {
-			until = time.Now().Add(metadataPatience)
-		}
-		return context.WithDeadlineCause(ctx, until, errMetadataSilent)
-	}
-	return func(stack *middleware.Stack) error {
-		// The metadata client is the one that registers no service; its stack
-		// is told by the operation.
-		if stack.ID() != metadataOperation {
-			return nil
-		}
-		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("BoundMetadataService",
-			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
-				middleware.InitializeOutput, middleware.Metadata, error,
-			) {
-				ctx, cancel := bounded(ctx)
-				out, metadata, err := next.HandleInitialize(ctx, in)
-				if err != nil {
-					cancel()
-					return out, metadata, err
-				}
-				mu.Lock()
-				alive = true
-				mu.Unlock()
-				// The body is still to be read, within the whole call's deadline
-				// and not beyond ours, so the timer is left to run out.
-				context.AfterFunc(ctx, cancel)
-				return out, metadata, nil
-			}), middleware.Before)
-	}
+// proxyRefusal is a proxy that did not open the way to AWS. net/http on its own
+// leaves nothing of that but the words of the status line, which proxies choose
+// as they like.
+type proxyRefusal struct {
+	proxy  string // host and port
+	status int
 }
 
-var errMetadataSilent = errors.New("the instance metadata service does not answer")
+func (e *proxyRefusal) Error() string {
+	return fmt.Sprintf("the proxy %s answers with status %d", e.proxy, e.status)
+}
+
+// isHopeless reports whether a connection failed for a reason that another
+// attempt will not change. The SDK repeats whatever has to do with connections.
+func isHopeless(err error) bool {
+	var (
+		refusal *proxyRefusal
+		cert    *tls.CertificateVerificationError
+		record  tls.RecordHeaderError
+		op      *net.OpError
+	)
+	return errors.As(err, &refusal) && refusal.status < http.StatusInternalServerError ||
+		errors.As(err, &cert) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch) ||
+		errors.As(err, &op) && op.Op == remoteAlert
+}
+
+// remoteAlert is what crypto/tls calls the refusal of the other side.
+const remoteAlert = "remote error"
+
+// httpClient returns the SDK's own client, which explains itself when a proxy
+// is the trouble.
+func httpClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.OnProxyConnectResponse = func(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+			return &proxyRefusal{proxy.Host, answer.StatusCode}
+		}
+	})
+}

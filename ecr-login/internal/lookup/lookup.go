@@ -66,6 +66,9 @@ func (f *Found) Fresh(now time.Time) bool { return f.Hit && f.Entry.Token.Fresh(
 // Listed reports whether the token is known to have served the host before.
 func (f *Found) Listed() bool { return slices.Contains(f.Entry.Hosts, f.Host) }
 
+// Forgo has the cache neither asked nor filled.
+func (f *Found) Forgo() { f.Cache, f.Entry, f.Hit = tokencache.Cache{}, tokencache.Entry{}, false }
+
 // SameIdentity resolves the identity once more and reports whether it is still
 // the same: the files that decide it may have changed while a token was
 // fetched, and a token must never be kept under a stranger's key.

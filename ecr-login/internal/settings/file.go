@@ -67,10 +67,10 @@ func (s Settings) readFile(parse Parser) (*File, error) {
 	if path == "" {
 		return nil, nil
 	}
-	content, err := readConfig(path)
+	content, err := ReadFile(path)
 	switch {
 	case err == nil:
-	case !named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoDirectory)):
+	case !named && errors.Is(err, errUnreachable):
 		return nil, nil
 	default:
 		var pathErr *fs.PathError
@@ -109,13 +109,14 @@ func (s Settings) readFile(parse Parser) (*File, error) {
 	return file, nil
 }
 
-// readConfig reads a file that a person keeps: links and any mode are fine.
-func readConfig(path string) ([]byte, error) {
+// ReadFile reads a configuration file: a regular one of at most 1 MiB that not
+// everybody may write. It is a person's own, so links and other modes are fine.
+func ReadFile(path string) ([]byte, error) {
 	// The look first: opening a FIFO would block for ever.
 	info, err := os.Stat(path)
 	if err != nil {
-		if isNoDirectory(err) {
-			return nil, errNoDirectory
+		if isUnreachable(err) {
+			return nil, unreachable{err}
 		}
 		return nil, err
 	}
@@ -132,9 +133,22 @@ func readConfig(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// errNoDirectory says that something on the way to the file is not a directory,
-// as when HOME is /dev/null: there is no configuration file then.
-var errNoDirectory = errors.New("not below a directory")
+// errUnreachable says that there is no file, or that nobody can tell, because
+// something on the way to it is no directory (HOME is /dev/null) or a directory
+// of somebody else (~/.ecr was made by a sudo that kept HOME). Such a folder
+// keeps no tokens either, and is no more reason to fail.
+var errUnreachable = errors.New("the file cannot be reached")
+
+// unreachable is errUnreachable with the reason, in the reason's words.
+type unreachable struct{ error }
+
+func (u unreachable) Unwrap() error { return u.error }
+
+func (unreachable) Is(target error) bool { return target == errUnreachable } //nolint:errorlint // this is how errors.Is asks
+
+func isUnreachable(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || isNoDirectory(err)
+}
 
 var errWritableByAll = errors.New("everybody may write it; hint: chmod o-w")
 

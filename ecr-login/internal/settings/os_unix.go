@@ -10,4 +10,7 @@ import (
 
 func writableByAll(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }
 
-func isNoDirectory(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
+// isNoDirectory also recognises links that lead in a circle.
+func isNoDirectory(err error) bool {
+	return errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
+}

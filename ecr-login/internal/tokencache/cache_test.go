@@ -45,12 +45,13 @@ func TestPutThenGetGivesTheEntryBack(t *testing.T) {
 	t.Parallel()
 	c := tokencache.New(filepath.Join(t.TempDir(), "new", "dir"))
 	want := entry(strings.Repeat("p", 4096), "a.example", "b.example")
+	want.Token.Registry = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
 	mustPut(t, c, key(1), want)
 	got, ok := c.Get(key(1))
 	if !ok {
 		t.Fatal("not found")
 	}
-	if got.Token.Password.Reveal() != want.Token.Password.Reveal() || got.Token.User != "AWS" ||
+	if got.Token.Password.Reveal() != want.Token.Password.Reveal() || got.Token.User != "AWS" || got.Token.Registry != want.Token.Registry ||
 		!got.Token.Refresh.Equal(want.Token.Refresh.Truncate(time.Millisecond)) ||
 		!got.Token.Expires.Equal(want.Token.Expires) || !got.Token.ServerExpires.Equal(want.Token.ServerExpires) ||
 		got.Endpoint != want.Endpoint || got.Identity != want.Identity || !slices.Equal(got.Hosts, want.Hosts) {

@@ -40,6 +40,7 @@ type stored struct {
 	Expires       int64    `json:"expires"`
 	ServerExpires int64    `json:"server_expires"`
 	User          string   `json:"user"`
+	Registry      string   `json:"registry,omitempty"`
 }
 
 // The file is one JSON object that begins with the SHA-256 of all that follows
@@ -62,7 +63,7 @@ func encode(k Key, e Entry) ([]byte, error) {
 		Service: string(e.Endpoint.Service), Region: e.Endpoint.Region, FIPS: e.Endpoint.FIPS, DualStack: e.Endpoint.DualStack,
 		Hosts:  e.Hosts,
 		Issued: t.Issued.UnixMilli(), Refresh: t.Refresh.UnixMilli(), Expires: t.Expires.UnixMilli(), ServerExpires: t.ServerExpires.UnixMilli(),
-		User: t.User,
+		User: t.User, Registry: t.Registry,
 	})
 	if err != nil {
 		return nil, err
@@ -123,6 +124,7 @@ func decode(data []byte, k Key) (Entry, bool) {
 			User: s.User, Password: token.NewPassword(string(password)),
 			Issued: time.UnixMilli(s.Issued), Refresh: time.UnixMilli(s.Refresh),
 			Expires: time.UnixMilli(s.Expires), ServerExpires: time.UnixMilli(s.ServerExpires),
+			Registry: s.Registry,
 		},
 		Endpoint: registry.Endpoint{Service: registry.Service(s.Service), Region: s.Region, FIPS: s.FIPS, DualStack: s.DualStack},
 		Identity: s.Identity,
