@@ -7,22 +7,21 @@ import (
 	"ecr-credential-helper/ecr-login/internal/awstest"
 )
 
-// Whatever happens to an answer on its way is asked for again; what AWS itself
-// puts into a well-formed answer is not.
-func TestEveryWayAnAnswerCanBeWrong(t *testing.T) {
-	t.Parallel()
+type wrongAnswer struct {
+	name     string
+	fault    awstest.Fault
+	reason   Reason
+	attempts int
+	want     string
+}
+
+func wrongAnswers() []wrongAnswer {
 	const (
 		unusable = "ECR in eu-west-1 gave an answer that cannot be used: "
 		portal   = "; hint: see whether a proxy, a login page of the network or AWS_ENDPOINT_URL stands between here and AWS"
 		closed   = "{aws} closed the connection without an answer; hint: check the network, its firewall, and AWS_ENDPOINT_URL if it is set"
 	)
-	tests := []struct {
-		name     string
-		fault    awstest.Fault
-		reason   Reason
-		attempts int // also how many it takes to recover from the fault of one answer
-		want     string
-	}{
+	return []wrongAnswer{
 		{"throttled", awstest.Throttled(0), Throttled, 3, "GetAuthorizationToken of ECR in eu-west-1 is throttled (ThrottlingException); hint: too many calls come from this account in this region; see whether the token cache is off (AWS_ECR_DISABLE_CACHE) or cannot be written"},
 		{"a broken server", awstest.Broken(0), ServerError, 3, "GetAuthorizationToken of ECR in eu-west-1 failed with ServerException; hint: try again; https://health.aws.amazon.com says whether AWS has a problem"},
 		{"dropped before the headers", awstest.Fault{Kind: awstest.DropBeforeHeaders}, Network, 3, closed},
@@ -43,11 +42,17 @@ func TestEveryWayAnAnswerCanBeWrong(t *testing.T) {
 		{"with a word for an expiry", awstest.Fault{Kind: awstest.BadExpiry}, BadAnswer, 3, unusable + "it is cut off or not what AWS documents" + portal},
 		{"expired already", awstest.Fault{Kind: awstest.PastExpiry}, BadAnswer, 1, unusable + "its token has expired already" + portal},
 	}
+}
+
+// Whatever happens to an answer on its way is asked for again; what AWS itself
+// puts into a well-formed answer is not.
+func TestEveryWayAnAnswerCanBeWrong(t *testing.T) {
+	t.Parallel()
 	for _, service := range []struct {
 		name, host string
 		op         awstest.Op
 	}{{"private", eu, awstest.OpECRToken}, {"public", public, awstest.OpPublicToken}} {
-		for _, test := range tests {
+		for _, test := range wrongAnswers() {
 			t.Run(service.name+", "+test.name, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, awstest.Options{}).alice()
