@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/client"
@@ -68,64 +69,103 @@ func isSelf(path string) bool {
 // Get returns user name and secret for a server address. A helper that has none
 // answers with the error that credentials.IsErrCredentialsNotFound knows.
 func (h *Helper) Get(server string) (user, secret string, err error) {
-	creds, err := client.Get(h.program, server)
+	c := call{helper: h}
+	creds, err := client.Get(c.program, server)
 	if err != nil {
-		return "", "", h.explain(err)
+		return "", "", c.explain(err)
 	}
 	return creds.Username, creds.Secret, nil
 }
 
 // Add hands credentials over for keeping.
 func (h *Helper) Add(creds *credentials.Credentials) error {
-	return h.explain(client.Store(h.program, creds))
+	c := call{helper: h}
+	return c.explain(client.Store(c.program, creds))
 }
 
 // Delete has the credentials of a server address forgotten.
-func (h *Helper) Delete(server string) error { return h.explain(client.Erase(h.program, server)) }
+func (h *Helper) Delete(server string) error {
+	c := call{helper: h}
+	return c.explain(client.Erase(c.program, server))
+}
 
 // List returns the server addresses that the helper has credentials for.
 func (h *Helper) List() (map[string]string, error) {
-	list, err := client.List(h.program)
-	return list, h.explain(err)
+	c := call{helper: h}
+	list, err := client.List(c.program)
+	if list == nil {
+		list = map[string]string{} // a helper that says null has none
+	}
+	return list, c.explain(err)
 }
 
-// explain says whose failure it is. What the protocol gives a meaning passes as
-// it is.
-func (h *Helper) explain(err error) error {
+// call is one run of the helper.
+type call struct {
+	helper *Helper
+	cmd    *exec.Cmd
+	failed string // what a run that failed said
+}
+
+// explain says whose failure it is, in the helper's own words. That there are
+// no credentials is no failure.
+func (c *call) explain(err error) error {
+	name := prefix + c.helper.name
 	switch {
 	case err == nil:
 		return nil
-	case credentials.IsErrCredentialsNotFound(err), credentials.IsCredentialsMissingServerURL(err), credentials.IsCredentialsMissingUsername(err):
+	case credentials.IsErrCredentialsNotFound(err):
 		return err
-	case h.ctx.Err() != nil:
-		return fmt.Errorf("the fallback helper %s%s did not answer in time; hint: raise AWS_ECR_TIMEOUT or see why it hangs", prefix, h.name)
+	case c.helper.ctx.Err() != nil:
+		return fmt.Errorf("the fallback helper %s did not answer in time; hint: raise AWS_ECR_TIMEOUT or see why it hangs", name)
+	case c.failed != "":
+		return fmt.Errorf("the fallback helper %s failed: %s", name, c.failed)
 	}
-	return fmt.Errorf("the fallback helper %s%s failed: %w", prefix, h.name, err)
+	return fmt.Errorf("the fallback helper %s failed: %w", name, err)
 }
 
-func (h *Helper) program(args ...string) client.Program {
-	cmd := exec.CommandContext(h.ctx, h.path, args...)
-	cmd.Env = append(cmd.Environ(), Marker+"=1")
-	cmd.Stderr = h.stderr
+// program is what the protocol's client runs.
+func (c *call) program(args ...string) client.Program {
+	h := c.helper
+	c.cmd = exec.CommandContext(h.ctx, h.path, args...)
+	c.cmd.Env = append(c.cmd.Environ(), Marker+"=1")
+	c.cmd.Stderr = h.stderr
 	const wait = 500 * time.Millisecond
-	cmd.WaitDelay = wait
-	procgroup.Bind(cmd)
-	return &program{cmd}
+	c.cmd.WaitDelay = wait
+	procgroup.Bind(c.cmd)
+	return c
 }
 
-// program is the client's view of a command.
-type program struct{ cmd *exec.Cmd }
+// Input sets what the helper reads.
+func (c *call) Input(in io.Reader) { c.cmd.Stdin = in }
 
-func (p *program) Input(in io.Reader) { p.cmd.Stdin = in }
-
-func (p *program) Output() ([]byte, error) {
+// Output runs the helper and returns what it wrote.
+func (c *call) Output() ([]byte, error) {
 	out := &bounded{}
-	p.cmd.Stdout = out
-	err := p.cmd.Run()
-	if out.full {
-		return nil, errOutputTooLarge
+	c.cmd.Stdout = out
+	err := c.cmd.Run()
+	switch {
+	case out.full:
+		err = errOutputTooLarge
+		c.failed = err.Error()
+		return nil, err
+	case err != nil:
+		c.failed = words(out.buf.String(), err)
 	}
 	return out.buf.Bytes(), err
+}
+
+// words returns what a helper that failed said, or how it ended. An answer in
+// the place of words may hold a secret.
+func words(said string, err error) string {
+	const most = 500
+	said = strings.TrimSpace(strings.ToValidUTF8(said, "?"))
+	switch {
+	case said == "" || said[0] == '{':
+		return err.Error()
+	case len(said) > most:
+		return strings.ToValidUTF8(said[:most], "") + "…"
+	}
+	return said
 }
 
 type bounded struct {

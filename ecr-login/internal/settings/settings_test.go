@@ -125,7 +125,7 @@ func TestTruthIsReadGenerously(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{
 		"1": true, "t": true, "T": true, "true": true, "True": true, "TRUE": true, "y": true, "yes": true, "YES": true, "on": true, "On": true,
-		"": false, "0": false, "f": false, "false": false, "no": false, "off": false, "2": false, "maybe": false, " true": false,
+		"": false, "0": false, "f": false, "false": false, "no": false, "off": false, "2": false, "maybe": false,
 	} {
 		s, err := settings.Load(environ{"AWS_ECR_IGNORE_CREDS_STORAGE": value, "AWS_ECR_DISABLE_CACHE": value}.lookup, configfile.Parse)
 		if err != nil || s.IgnoreStorage != want {
