@@ -144,7 +144,7 @@ type unreachable struct{ error }
 
 func (u unreachable) Unwrap() error { return u.error }
 
-func (unreachable) Is(target error) bool { return target == errUnreachable } //nolint:errorlint // this is how errors.Is asks
+func (unreachable) Is(target error) bool { return target == errUnreachable }
 
 func isUnreachable(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || isNoDirectory(err)
