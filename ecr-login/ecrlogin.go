@@ -189,7 +189,7 @@ func (c *Client) remember(found *lookup.Found, n Need) {
 
 // failed logs a failure and decides what it means for the caller.
 func (c *Client) failed(found *lookup.Found, err error) error {
-	log := c.about(found).WithError(err)
+	log := c.aboutFailure(found, err)
 	if found.Registry.Service == registry.Public && !c.settings.PublicAuthRequired {
 		var e *Error
 		if errors.As(err, &e) && e.Reason == awsecr.NoCredentials {
@@ -201,6 +201,28 @@ func (c *Client) failed(found *lookup.Found, err error) error {
 	}
 	log.Error("no token")
 	return err
+}
+
+// aboutFailure adds what the sentence leaves out, such as the ID by which AWS
+// support finds the request.
+func (c *Client) aboutFailure(found *lookup.Found, err error) logrus.FieldLogger {
+	log := c.about(found).WithError(err)
+	var e *Error
+	if !errors.As(err, &e) {
+		return log
+	}
+	log = log.WithField("reason", string(e.Reason))
+	if e.Call.Operation == "" {
+		return log
+	}
+	log = log.WithFields(logrus.Fields{"call": e.Call.Operation, "endpoint": e.Call.Host, "attempts": e.Call.Attempts, "status": e.Call.Status})
+	if e.Call.Code != "" {
+		log = log.WithField("code", e.Call.Code)
+	}
+	if e.Call.RequestID != "" {
+		log = log.WithField("request_id", e.Call.RequestID)
+	}
+	return log
 }
 
 func (c *Client) about(found *lookup.Found) logrus.FieldLogger {

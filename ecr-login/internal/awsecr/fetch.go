@@ -112,7 +112,7 @@ func (f Fetcher) fetch(ctx context.Context, r Request, w *watch) (t token.Token,
 		return token.Token{}, err
 	}
 	serverNow, _ := awsmiddleware.GetServerTime(meta)
-	if t, err = a.token(serverNow, time.Now(), rand.Float64()); err != nil { //nolint:gosec // jitter, not a secret
+	if t, err = a.token(serverNow, time.Now(), rand.Float64()); err != nil {
 		return token.Token{}, w.blame(err)
 	}
 	return t, nil

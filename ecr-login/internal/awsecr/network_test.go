@@ -153,7 +153,7 @@ func toldOfNetworks() []told {
 			reason: TLS, prepare: func(w *world) spec {
 				s := httptest.NewUnstartedServer(http.NotFoundHandler())
 				s.Config.ErrorLog = log.New(io.Discard, "", 0)
-				s.TLS = &tls.Config{MaxVersion: tls.VersionTLS11} //nolint:gosec // that is the trouble
+				s.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
 				s.StartTLS()
 				w.t.Cleanup(s.Close)
 				w.alice().set("AWS_ENDPOINT_URL_ECR", "https://"+w.place(hostOf(s.URL), "{server}"))

@@ -57,7 +57,7 @@ func (p processProvider) Retrieve(context.Context) (aws.Credentials, error) {
 		shell, flag = "cmd.exe", "/C"
 	}
 	ctx := p.watch.ctx
-	cmd := exec.CommandContext(ctx, shell, flag, p.command) //nolint:gosec // running what the profile says is the feature
+	cmd := exec.CommandContext(ctx, shell, flag, p.command)
 	output, said := &limitedBuffer{most: maxBody}, &lastLine{}
 	cmd.Stdout, cmd.Stderr = output, said
 	cmd.WaitDelay = lingering

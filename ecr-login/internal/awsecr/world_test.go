@@ -4,8 +4,13 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"strings"
+	"testing"
+
+	"ecr-credential-helper/ecr-login/internal/awstest"
 )
 
 // sha1Name is how the SDK names the file of an SSO session, without its ending.
@@ -31,3 +36,47 @@ func refuseSignin(why string) func(http.ResponseWriter, *http.Request) bool {
 		return true
 	}
 }
+
+// say answers with plain text.
+func say(status int, text string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(text))
+		return true
+	}
+}
+
+func sayJSON(status int, text string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(text))
+		return true
+	}
+}
+
+// nobody is an address where nobody listens.
+func nobody(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+func recorder(t *testing.T) *awstest.Recorder {
+	t.Helper()
+	r, err := awstest.NewRecorder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+func hostOf(url string) string { return url[strings.Index(url, "://")+3:] }

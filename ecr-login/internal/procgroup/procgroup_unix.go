@@ -13,5 +13,12 @@ import (
 // context the end of the whole group. Call it before the command starts.
 func Bind(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = func() error {
+		if syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) == nil {
+			return nil
+		}
+		// Nobody of the group is left to be killed, or only who is dead
+		// already; os.Process says so in the way that os/exec expects.
+		return cmd.Process.Kill()
+	}
 }
