@@ -68,7 +68,8 @@ func (w world) config(t *testing.T, content string) {
 }
 
 func TestWhatIsPlainlyAHitIsAnswered(t *testing.T) {
-	t.Parallel()
+	// One after the other: app.Main names the program in the variables of the
+	// protocol's package.
 	for name, c := range map[string]struct {
 		input string
 		after time.Duration
@@ -107,7 +108,6 @@ func TestWhatIsPlainlyAHitIsAnswered(t *testing.T) {
 		"no home directory and no cache folder": {input: irish, set: func(_ *testing.T, w world) { delete(w.env, "HOME"); delete(w.env, "USERPROFILE") }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			w := newWorld(t)
 			if c.set != nil {
 				c.set(t, w)
