@@ -34,6 +34,7 @@ CONTAINER_FLAGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help build install test lint fmt tidy fuzz e2e demo bench vet-cross container ci clean distclean
 .DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
 	@echo 'Usage: make TARGET [VARIABLE=value]'
