@@ -50,6 +50,10 @@ func damages() map[string]func(path string, content []byte) error {
 		"writable by everybody":      func(path string, _ []byte) error { return os.Chmod(path, 0o602) },
 		"another entry under a name": nil, // filled in by the test, which has another entry
 	}
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		all["of another user"] = func(path string, _ []byte) error { return os.Chown(path, nobody, nobody) }
+	}
 	for _, at := range []string{`"sha256":"`, `"key":"`, `"issued":`, `"expires":`, `"refresh":`, `"user":"`, `"password":"`} {
 		all["a flipped bit in "+strings.Trim(at, `":`)] = write(func(b []byte) []byte {
 			i := bytes.Index(b, []byte(at))

@@ -68,6 +68,75 @@ func TestASignalEndsAHangingGetQuickly(t *testing.T) {
 	}
 }
 
+func TestASignalThatIsIgnoredStaysIgnored(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.aws.SetLatency(awstest.OpECRToken, 500*time.Millisecond)
+	cmd := l.command(t.Context(), "get")
+	// As nohup does.
+	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", "trap '' HUP; exec " + name + " get"}
+	var out bytes.Buffer
+	cmd.Stdin, cmd.Stdout = strings.NewReader(irish), &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := l.aws.Wait(ctx, awstest.OpECRToken, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v: %q", err, out.String())
+	}
+	if _, err := passwordIn(l.aws, out.String(), irish); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASignalEndsTheWaitForARequest(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"get", "erase", "store"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			cmd := l.command(t.Context(), verb)
+			stdin, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stdin.Close()
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan struct{})
+			go func() {
+				_ = cmd.Wait() // the state tells
+				close(ended)
+			}()
+			// Nothing shows from outside that it reads. A signal that comes too early
+			// ends it as well, and proves less.
+			time.Sleep(100 * time.Millisecond)
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-ended:
+			case <-time.After(patience):
+				_ = cmd.Process.Kill() // it is a failure already
+				t.Fatal("it goes on waiting")
+			}
+			// A get waits before it is more than a process, and simply ends.
+			status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
+			if status.ExitStatus() != 143 && status.Signal() != syscall.SIGTERM {
+				t.Errorf("it ended with %v", cmd.ProcessState)
+			}
+		})
+	}
+}
+
 func TestAKilledHolderFreesTheLock(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

@@ -148,7 +148,12 @@ func (interruption) Unwrap() error { return context.Canceled }
 func signalContext() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, stopSignals...)
+	for _, sig := range stopSignals {
+		// What nohup has made us deaf to we stay deaf to.
+		if !signal.Ignored(sig) {
+			signal.Notify(ch, sig)
+		}
+	}
 	if len(ignoredSignals) > 0 {
 		signal.Notify(make(chan os.Signal, 1), ignoredSignals...)
 	}

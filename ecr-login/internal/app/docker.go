@@ -23,7 +23,7 @@ import (
 // line that says what is wrong, goes to standard output; standard error stays
 // silent, because some clients read both as one.
 func docker(ctx context.Context, verb string, env settings.LookupEnv, s Streams) int {
-	input, err := readRequest(verb, s.In)
+	input, err := readRequest(ctx, verb, s.In)
 	if err != nil {
 		return say(s.Out, oneLine(err)+"\n", exitFailed)
 	}
@@ -43,13 +43,13 @@ func docker(ctx context.Context, verb string, env settings.LookupEnv, s Streams)
 
 // readRequest reads what a verb takes on standard input. List's word "unused"
 // and whatever an unknown verb may be sent are left unread.
-func readRequest(verb string, in io.Reader) ([]byte, error) {
+func readRequest(ctx context.Context, verb string, in io.Reader) ([]byte, error) {
 	switch verb {
 	case credentials.ActionGet, credentials.ActionErase, credentials.ActionStore:
 	default:
 		return nil, nil
 	}
-	input, err := request.Read(in)
+	input, err := read(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("the request on standard input cannot be read: %w", err)
 	}
@@ -65,6 +65,26 @@ func readRequest(verb string, in io.Reader) ([]byte, error) {
 		return nil, credentials.NewErrCredentialsNotFound()
 	}
 	return []byte(server), err
+}
+
+// read reads a request until ctx ends: a person who runs a verb by hand and
+// thinks better of it presses Ctrl-C once.
+func read(ctx context.Context, in io.Reader) ([]byte, error) {
+	type result struct {
+		input []byte
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		input, err := request.Read(in)
+		done <- result{input, err}
+	}()
+	select {
+	case r := <-done:
+		return r.input, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // storeError rewords what the JSON decoder says, which may quote the input.
