@@ -77,6 +77,7 @@ bench: build $(TOOLS)/reference ## Compare time and memory with the reference he
 	$(GOBUILD) -ldflags '-s -w' -tags linked -o bin/bench/floor-linked$(EXE) $(BENCH)/floor
 	bin/bench/ecr-bench$(EXE) -ours bin/$(NAME)$(EXE) -reference $(TOOLS)/reference/$(NAME)$(EXE) \
 		-floor bin/bench/floor$(EXE) -linked bin/bench/floor-linked$(EXE) $(BENCH_FLAGS)
+	$(if $(BENCH_FLAGS),,$(GO) test -run '^$$' -bench Fleet -benchtime 1x ./ecr-login/internal/ranchersync)
 
 vet-cross: ## Vet and compile, tests too, for macOS and Windows on amd64 and arm64
 	GO="$(GO)" bash scripts/vet-cross

@@ -8,6 +8,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -21,26 +22,36 @@ func main() {
 
 func run() error {
 	if len(os.Args) != 2 {
-		return fmt.Errorf("usage: floor TOKEN-FILE")
+		return errors.New("usage: floor TOKEN-FILE")
 	}
 	data, err := os.ReadFile(os.Args[1])
 	if err != nil {
 		return err
 	}
+	a, err := parse(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", os.Args[1], err)
+	}
+	return json.NewEncoder(os.Stdout).Encode(a)
+}
+
+// answer is what a client gets.
+type answer struct{ ServerURL, Username, Secret string }
+
+// parse reads a file of package tokencache, trusting it blindly.
+func parse(data []byte) (answer, error) {
 	var file struct {
-		Entry struct {
-			Hosts    []string `json:"hosts"`
-			User     string   `json:"user"`
-			Password string   `json:"password"`
+		Password []byte `json:"password"` // in base64
+		Entry    struct {
+			Hosts []string `json:"hosts"`
+			User  string   `json:"user"`
 		} `json:"entry"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
-		return err
+		return answer{}, err
 	}
-	if len(file.Entry.Hosts) == 0 {
-		return fmt.Errorf("%s is no token file", os.Args[1])
+	if len(file.Entry.Hosts) == 0 || len(file.Password) == 0 {
+		return answer{}, errors.New("this is no token file")
 	}
-	return json.NewEncoder(os.Stdout).Encode(struct{ ServerURL, Username, Secret string }{
-		file.Entry.Hosts[0], file.Entry.User, file.Entry.Password,
-	})
+	return answer{file.Entry.Hosts[0], file.Entry.User, string(file.Password)}, nil
 }
