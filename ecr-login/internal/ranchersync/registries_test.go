@@ -41,6 +41,12 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 			want: "0 created updated", says: []string{"warning: pulls ignore the address"}, pull: true,
 		},
 		{
+			name: "with a scheme, and nobody asked for a plain one",
+			set:  func(w *world) { w.has("https://" + hostA); w.has(hostB) },
+			job:  []func(*ranchersync.Job){creating},
+			want: "5 unverified:unverified updated",
+		},
+		{
 			name: "in capitals",
 			set:  func(w *world) { w.has(strings.ToUpper(hostA)) },
 			want: "0 updated", pull: true,

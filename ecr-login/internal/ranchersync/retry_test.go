@@ -96,6 +96,26 @@ func TestWaitsGrowAndEnd(t *testing.T) {
 	}
 }
 
+func TestARancherThatStaysAwayIsNotWaitedForByEveryRegistry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	const n = 40
+	for range n {
+		w.has(hostA)
+	}
+	w.Inject(ranchertest.Fault{Times: -1, Match: on("PUT", ""), Status: 503})
+	s := w.syncer()
+	s.Concurrency = 1
+	got := s.Run(t.Context(), []ranchersync.Job{w.job()})
+	if got.ExitCode != 1 || got.Totals.Failed != n {
+		t.Errorf("%d %+v", got.ExitCode, got.Totals)
+	}
+	wantMessage(t, got, "not tried any more: Rancher answers 503")
+	if waited := w.clock.Now().Sub(noon); waited > 4*time.Minute {
+		t.Errorf("it waited for %s", waited)
+	}
+}
+
 func TestRancherRestartingMidRunCostsAFewRetriesOnly(t *testing.T) {
 	t.Parallel()
 	for _, outage := range []struct {
@@ -138,6 +158,27 @@ func TestOnlyWhatFailedIsDoneInTheNextRun(t *testing.T) {
 	if writes := w.Writes(); len(writes) != 1 || !strings.HasSuffix(writes[0].Path, b) {
 		t.Errorf("wrote %+v", writes)
 	}
+}
+
+func TestAPushOfUnknownEndIsNotTakenForTheOneBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	_, c := w.has(hostA)
+	w.run()
+	first := w.tokens.issued(hostA)
+	alices := w.tokens.held[hostA]
+	// Somebody tries another identity. It arrives, but every answer is lost.
+	w.tokens.set(func(f *testTokens) { clear(f.held); f.identity = "bob" })
+	w.Inject(ranchertest.Fault{Times: -1, Match: on("PUT", c), Cut: ranchertest.AfterEffect})
+	wantSummary(t, w.run(), "1 failed:unreachable")
+	if w.Field(c, "secretValue") == first {
+		t.Fatal("the push did not arrive")
+	}
+	// And goes back to the first one.
+	w.Heal()
+	w.tokens.set(func(f *testTokens) { f.held[hostA] = alices; f.identity = "alice" })
+	wantSummary(t, w.run(), "0 updated")
+	w.wantPull(hostA, first)
 }
 
 func TestAnAddressThatIsTakenMeanwhileIsAdopted(t *testing.T) {

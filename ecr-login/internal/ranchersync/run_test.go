@@ -240,6 +240,22 @@ func edit(t *testing.T, path string, change func([]byte) []byte) {
 	}
 }
 
+func TestTwoProgramsRememberTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	w.has(hostB)
+	w.run(asked(hostA)) // so that there is a file, and a salt
+	w.clock.add(8 * time.Hour)
+	one, other := w.syncer(), w.syncer()
+	// Both have read the file before either writes it.
+	planOne := one.Plan(t.Context(), []ranchersync.Job{w.job(asked(hostA))})
+	planOther := other.Plan(t.Context(), []ranchersync.Job{w.job(asked(hostB))})
+	wantSummary(t, one.Apply(t.Context(), planOne), "0 updated")
+	wantSummary(t, other.Apply(t.Context(), planOther), "0 updated")
+	wantSummary(t, w.run(), "0 unchanged unchanged")
+}
+
 func TestANoteInTheDescriptionTellsOtherMachines(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, ranchertest.Options{})
