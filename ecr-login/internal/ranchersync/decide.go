@@ -27,11 +27,17 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 	}
 	if e.Action == Create {
 		e.Expires = tok.Expires
+		if e.Activates {
+			e.Why += alsoInactive
+		}
 		return
 	}
 	held, why := s.held(p, e, have)
 	if why != "" {
 		e.Why, e.Expires = why, tok.Expires
+		if e.Activates {
+			e.Why += alsoInactive
+		}
 		return
 	}
 	e.Expires = held.Expires
@@ -48,6 +54,8 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 		}
 	}
 }
+
+const alsoInactive = ", and it is inactive"
 
 // held is what the entry's credential holds as far as that is known. When that
 // is not good enough it says why instead.

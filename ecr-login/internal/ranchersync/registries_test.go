@@ -143,6 +143,14 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 			job: []func(*ranchersync.Job){activating}, want: "0 updated", pull: true,
 		},
 		{
+			name: "inactive without a credential, to be created and activated",
+			set: func(w *world) {
+				w.SetState(w.AddRegistry(w.project, hostA), "inactive")
+			},
+			job: []func(*ranchersync.Job){activating, creating}, want: "0 created", pull: true,
+			says: []string{"the registry has no credential, and it is inactive"},
+		},
+		{
 			name: "being removed",
 			set:  func(w *world) { r, _ := w.has(hostA); w.SetState(r, "removing") },
 			want: "1 failed:state", says: []string{"registry 1sp2 is being removed", "run again once it is gone"},

@@ -28,18 +28,18 @@ func (s *survey) Apply(ctx context.Context, e *ranchersync.Entry, p ranchersync.
 }
 
 func (s *survey) apply(ctx context.Context, e *ranchersync.Entry, p ranchersync.Push) error {
-	if e.Action == ranchersync.Create {
-		return s.create(ctx, e, p)
+	var err error
+	switch e.Action {
+	case ranchersync.Create:
+		err = s.create(ctx, e, p)
+	case ranchersync.Update:
+		err = s.push(ctx, e, p)
 	}
-	if e.Action == ranchersync.Update {
-		if err := s.push(ctx, e, p); err != nil {
-			return err
-		}
+	if err == nil && e.Activates {
+		// Last, so that no pull meets a token that has ended.
+		err = s.activate(ctx, e)
 	}
-	if e.Activates {
-		return s.activate(ctx, e)
-	}
-	return nil
+	return err
 }
 
 // push writes a token into the entry's credential. A PUT can be repeated: it
