@@ -1,13 +1,15 @@
 package ranchersync
 
 import (
-	"bytes"
-	"html/template"
+	"fmt"
+	"html"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 )
 
-const pageHTML = `<!DOCTYPE html>
+const pageHead = `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -24,22 +26,6 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px soli
 </style>
 </head>
 <body>
-<h1>rancher-sync {{.Version}}: {{if .Problem}}<span class="bad">{{.Problem}}</span>{{else}}<span class="ok">in order</span>{{end}}</h1>
-<p class="note">Running since {{.Started}}. <a href="healthz">healthz</a> · <a href="metrics">metrics</a></p>
-{{range .Targets}}
-<h2>{{.Name}}</h2>
-{{if .Error}}<p class="bad">{{.Error.Message}}</p>{{if .Error.Hint}}<p class="note">hint: {{.Error.Hint}}</p>{{end}}{{end}}
-<p class="note">Last run {{.At}}, last in order {{.Success}}.</p>
-{{if .Rows}}<table>
-<tr><th>Registry</th><th>Credential</th><th>Status</th><th>Token until</th></tr>
-{{range .Rows}}<tr><td>{{.Registry}}</td><td>{{.Credential}}</td>
-<td><span class="{{if .Bad}}bad{{else}}ok{{end}}">{{.Status}}</span>{{range .Notes}}<br><span class="note">{{.}}</span>{{end}}</td>
-<td>{{.Until}}</td></tr>
-{{end}}</table>{{end}}
-{{if .More}}<p class="note">And {{.More}} more.</p>{{end}}
-{{end}}
-</body>
-</html>
 `
 
 // maxRows is how many credentials of a target the page shows.
@@ -66,22 +52,72 @@ type pageRow struct {
 
 // page answers people who want to know how things are.
 func (s *Service) page(w http.ResponseWriter, _ *http.Request) {
-	tmpl, err := template.New("page").Parse(pageHTML)
-	var out bytes.Buffer
-	if err == nil {
-		err = tmpl.Execute(&out, s.pageData())
-	}
-	if err != nil {
-		text(w, http.StatusInternalServerError, "the page cannot be written\n")
-		return
-	}
+	var out htmlPage
+	out.write(s.pageData())
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
-	_, _ = w.Write(out.Bytes())
+	_, _ = w.Write([]byte(out.String()))
+}
+
+// htmlPage builds the page. html/template would do it as well, but whoever links
+// a template package keeps every method of every type in the binary, and a
+// third of a credential helper's size would be for this one page.
+type htmlPage struct{ strings.Builder }
+
+// put writes markup, with every argument escaped.
+func (p *htmlPage) put(markup string, args ...string) {
+	escaped := make([]any, len(args))
+	for i, a := range args {
+		escaped[i] = html.EscapeString(a)
+	}
+	fmt.Fprintf(p, markup, escaped...)
+}
+
+func (p *htmlPage) write(d pageData) {
+	p.WriteString(pageHead)
+	state, class := "in order", "ok"
+	if d.Problem != "" {
+		state, class = d.Problem, "bad"
+	}
+	p.put("<h1>rancher-sync %s: <span class=\"%s\">%s</span></h1>\n", d.Version, class, state)
+	p.put("<p class=\"note\">Running since %s. <a href=\"healthz\">healthz</a> · <a href=\"metrics\">metrics</a></p>\n", d.Started)
+	for _, t := range d.Targets {
+		p.target(t)
+	}
+	p.WriteString("</body>\n</html>\n")
+}
+
+func (p *htmlPage) target(t pageTarget) {
+	p.put("<h2>%s</h2>\n", t.Name)
+	if t.Error != nil {
+		p.put("<p class=\"bad\">%s</p>\n", t.Error.Message)
+		if t.Error.Hint != "" {
+			p.put("<p class=\"note\">hint: %s</p>\n", t.Error.Hint)
+		}
+	}
+	p.put("<p class=\"note\">Last run %s, last in order %s.</p>\n", t.At, t.Success)
+	if len(t.Rows) > 0 {
+		p.put("<table>\n<tr><th>Registry</th><th>Credential</th><th>Status</th><th>Token until</th></tr>\n")
+		for _, row := range t.Rows {
+			class := "ok"
+			if row.Bad {
+				class = "bad"
+			}
+			p.put("<tr><td>%s</td><td>%s</td>\n<td><span class=\"%s\">%s</span>", row.Registry, row.Credential, class, string(row.Status))
+			for _, note := range row.Notes {
+				p.put("<br><span class=\"note\">%s</span>", note)
+			}
+			p.put("</td>\n<td>%s</td></tr>\n", row.Until)
+		}
+		p.put("</table>\n")
+	}
+	if t.More > 0 {
+		p.put("<p class=\"note\">And %s more.</p>\n", strconv.Itoa(t.More))
+	}
 }
 
 func (s *Service) pageData() pageData {

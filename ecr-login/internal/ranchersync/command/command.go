@@ -144,7 +144,7 @@ func New(deps Deps) *cobra.Command {
 	cmd.SetErr(deps.Err)
 	o.register(cmd.Flags())
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd.Flags(), err) })
-	cmd.SetHelpTemplate(helpTemplate)
+	cmd.SetHelpFunc(help)
 	return cmd
 }
 

@@ -2,9 +2,11 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"ecr-credential-helper/ecr-login/internal/ranchersync"
@@ -97,18 +99,16 @@ const example = `  # what would happen?
   # for ever, with health checks on port 8080
   docker-credential-ecr-login rancher-sync --interval 6h`
 
-const helpTemplate = `{{.Long}}
+// help writes what --help shows. It is no template: cobra links text/template
+// only for those who give it one, and that keeps every method of every type in
+// the binary.
+func help(cmd *cobra.Command, _ []string) {
+	flags := strings.TrimRight(cmd.LocalFlags().FlagUsages(), " \n")
+	_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s\n\nUsage:\n  %s [flags]\n\nExamples:\n%s\n\nFlags:\n%s\n\n%s",
+		cmd.Long, cmd.CommandPath(), cmd.Example, flags, exitCodes)
+}
 
-Usage:
-  {{.CommandPath}} [flags]
-
-Examples:
-{{.Example}}
-
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
-
-Exit codes:
+const exitCodes = `Exit codes:
   0  all in order, or nothing to do
   1  a target failed
   2  the configuration cannot work
