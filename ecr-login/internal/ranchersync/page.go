@@ -74,7 +74,7 @@ func (p *htmlPage) put(markup string, args ...string) {
 	for i, a := range args {
 		escaped[i] = html.EscapeString(a)
 	}
-	fmt.Fprintf(p, markup, escaped...)
+	_, _ = fmt.Fprintf(p, markup, escaped...)
 }
 
 func (p *htmlPage) write(d pageData) {
