@@ -43,11 +43,7 @@ func Main(args []string, env settings.LookupEnv, s Streams) int {
 	nameHelper()
 	ctx, stop := signalContext()
 	defer stop()
-	code := run(ctx, args, env, s)
-	if sig, ok := interrupted(ctx); ok {
-		return exitSignal + int(sig)
-	}
-	return code
+	return run(ctx, args, env, s)
 }
 
 func run(ctx context.Context, args []string, env settings.LookupEnv, s Streams) int {
@@ -64,7 +60,11 @@ func run(ctx context.Context, args []string, env settings.LookupEnv, s Streams) 
 	if len(args) != 1 {
 		return say(s.Out, usage+"\n", exitFailed)
 	}
-	return docker(ctx, args[0], env, s)
+	code := docker(ctx, args[0], env, s)
+	if sig, ok := interrupted(ctx); ok {
+		return exitSignal + int(sig)
+	}
+	return code
 }
 
 // nameHelper tells the protocol's package who we are; it is what `version`
@@ -90,6 +90,9 @@ Verbs, called by clients (a server address, or JSON for store, on stdin):
   erase     drop the cached tokens that served a registry
   list      print the registries that have a token, as JSON, offline
   version   print the version
+
+Commands for people and containers (--help tells more):
+  rancher-sync   push the tokens into the registries of a Rancher 1.x
 
 Set-up, in ~/.docker/config.json:
   {"credHelpers": {"111122223333.dkr.ecr.eu-west-1.amazonaws.com": "ecr-login"}}

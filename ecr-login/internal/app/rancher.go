@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"path/filepath"
 	"strconv"
 
 	"github.com/sirupsen/logrus"
@@ -25,13 +26,17 @@ import (
 func rancherSync(ctx context.Context, args []string, env settings.LookupEnv, s Streams) int {
 	set, log, closeLog, err := load(env)
 	defer closeLog()
+	stateDir := ""
+	if set.Dir != "" {
+		stateDir = filepath.Join(set.Dir, "rancher")
+	}
 	return command.Run(ctx, args, command.Deps{
 		In: s.In, Out: s.Out, Err: s.Err,
 		LookupEnv: env,
 		Version:   version.String(),
 		Tokens:    &tokens{ecrlogin.New(ecrlogin.WithSettings(set, err), ecrlogin.WithLogger(log), ecrlogin.WithUserAgent(Name+"-rancher-sync"))},
 		Targets:   func(path string) ([]command.FileTarget, error) { return rancherTargets(set, path) },
-		StateDir:  set.Dir,
+		StateDir:  stateDir,
 		Log:       logrusAdapter{log},
 	})
 }
