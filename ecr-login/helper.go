@@ -5,6 +5,7 @@ import (
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
+	"ecr-credential-helper/ecr-login/internal/lookup"
 	"ecr-credential-helper/ecr-login/internal/tokencache"
 )
 
@@ -57,18 +58,5 @@ func (c *Client) Delete(server string) error {
 // List returns the registries that have a cached token or stand in the
 // configuration without a pattern, with the user name of each. It asks nobody.
 func (c *Client) List() (map[string]string, error) {
-	hosts := map[string]string{}
-	if !c.settings.CacheDisabled {
-		hosts = tokencache.New(c.settings.Dir).Hosts(c.now())
-	}
-	for _, host := range c.settings.ExactHosts() {
-		if _, ok := hosts[host]; !ok {
-			hosts[host] = user
-		}
-	}
-	return hosts, nil
+	return lookup.List(c.settings, c.now()), nil
 }
-
-// user is the name that goes with every ECR password
-// (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html).
-const user = "AWS"

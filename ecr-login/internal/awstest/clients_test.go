@@ -106,7 +106,7 @@ func loaded(t *testing.T) aws.Config {
 
 // password fetches a token with the SDK and takes it apart.
 func password(ctx context.Context, cfg aws.Config, accounts ...string) (string, time.Time, error) {
-	out, err := ecr.NewFromConfig(cfg).GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{RegistryIds: accounts})
+	out, err := ecr.NewFromConfig(cfg).GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{RegistryIds: accounts}) //nolint:staticcheck // deprecated, but clients still send it
 	if err != nil {
 		return "", time.Time{}, err
 	}
@@ -183,7 +183,7 @@ func TestEveryRequestedRegistryGetsAnEntry(t *testing.T) {
 	cfg := asAlice(s)
 	cfg.Region = "cn-north-1"
 	out, err := ecr.NewFromConfig(cfg).GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{
-		RegistryIds: []string{"123456789012", "210987654321"},
+		RegistryIds: []string{"123456789012", "210987654321"}, //nolint:staticcheck // deprecated, but clients still send it
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -116,7 +116,8 @@ func TestCloseIsFinal(t *testing.T) {
 	if _, err := s.Start(); err == nil {
 		t.Error("a closed server starts again")
 	}
-	if _, err := http.Get(s.URL()); err == nil {
+	if resp, err := http.Get(s.URL()); err == nil {
+		_ = resp.Body.Close()
 		t.Error("a closed server answers")
 	}
 }

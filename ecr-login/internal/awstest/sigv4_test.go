@@ -27,9 +27,9 @@ func decoded(t *testing.T, v any) string {
 func TestEveryPartOfARequestIsUnderItsSignature(t *testing.T) {
 	t.Parallel()
 	s := start(t, awstest.Options{})
-	swap := func(old, new string) func(*http.Request) {
+	swap := func(from, to string) func(*http.Request) {
 		return func(r *http.Request) {
-			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), old, new, 1))
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), from, to, 1))
 		}
 	}
 	tests := []struct {

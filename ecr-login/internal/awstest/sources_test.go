@@ -365,11 +365,13 @@ func TestWorkloadCredentialsRotate(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		var v struct{ AccessKeyId string }
+		var v struct {
+			AccessKeyID string `json:"AccessKeyId"`
+		}
 		if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
 			t.Fatal(err)
 		}
-		return v.AccessKeyId
+		return v.AccessKeyID
 	}
 	first, second := fetch(), fetch()
 	s.RotateRole(pullRole)

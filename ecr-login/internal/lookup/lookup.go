@@ -56,6 +56,25 @@ func Find(s settings.Settings, server string, c Choice) (Found, error) {
 	return f, nil
 }
 
+// List returns the hosts that have a living token or that the configuration
+// names without a pattern, with the user name of each.
+func List(s settings.Settings, now time.Time) map[string]string {
+	hosts := map[string]string{}
+	if !s.CacheDisabled {
+		hosts = tokencache.New(s.Dir).Hosts(now)
+	}
+	for _, host := range s.ExactHosts() {
+		if _, ok := hosts[host]; !ok {
+			hosts[host] = user
+		}
+	}
+	return hosts
+}
+
+// user is the name that goes with every ECR password
+// (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html).
+const user = "AWS"
+
 // Again looks into the cache once more, after another process had time to
 // fetch.
 func (f *Found) Again() { f.Entry, f.Hit = f.Cache.Get(f.Key) }

@@ -123,9 +123,9 @@ func (c Cache) Forget(host string) (int, error) {
 func (c Cache) Hosts(now time.Time) map[string]string {
 	hosts := map[string]string{}
 	for _, e := range c.all() {
-		if e.Token.Usable(now) {
+		if e.life.Usable(now) {
 			for _, h := range e.Hosts {
-				hosts[h] = e.Token.User
+				hosts[h] = e.User
 			}
 		}
 	}
@@ -146,15 +146,16 @@ func (c Cache) write(k Key, e Entry) error {
 	return nil
 }
 
-// keyed is an entry with its key.
-type keyed struct {
-	key Key
-	Entry
+// summary is what an entry says of itself without its password.
+type summary struct {
+	key  Key
+	life token.Token
+	stored
 }
 
 // all returns the entries that can be trusted, in no order. The files are read
 // by several goroutines: with a thousand of them that is what `list` takes.
-func (c Cache) all() []keyed {
+func (c Cache) all() []summary {
 	if c.dir == "" {
 		return nil
 	}
@@ -162,17 +163,24 @@ func (c Cache) all() []keyed {
 	if err != nil {
 		return nil
 	}
+	dir := c.tokens() + string(os.PathSeparator)
 	const most, perReader = 8, 16
 	readers := min(most, runtime.GOMAXPROCS(0), 1+len(names)/perReader)
-	found := make([][]keyed, readers)
+	found := make([][]summary, readers)
 	var wg sync.WaitGroup
 	for i := range readers {
 		wg.Go(func() {
 			for _, name := range names[i*len(names)/readers : (i+1)*len(names)/readers] {
-				if k, ok := keyOf(name); ok {
-					if e, ok := c.Get(k); ok {
-						found[i] = append(found[i], keyed{k, e})
-					}
+				k, ok := keyOf(name)
+				if !ok {
+					continue
+				}
+				data, err := privatefile.Read(dir+name, maxFile)
+				if err != nil {
+					continue
+				}
+				if s, _, ok := parse(data, k); ok {
+					found[i] = append(found[i], summary{k, s.life(), s})
 				}
 			}
 		})

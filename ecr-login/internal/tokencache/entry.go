@@ -84,27 +84,9 @@ func encode(k Key, e Entry) ([]byte, error) {
 	return file, nil
 }
 
-// decode returns the entry that data holds for k. The key stands in the file
-// besides in its name, so that a file renamed to another key's name, by
-// accident or by somebody who can write the folder, is not served as that
-// key's token.
+// decode returns the entry that data holds for k.
 func decode(data []byte, k Key) (Entry, bool) {
-	rest, ok := bytes.CutPrefix(data, []byte(head))
-	if !ok || len(rest) < sumLen {
-		return Entry{}, false
-	}
-	var want [sha256.Size]byte
-	if _, err := hex.Decode(want[:], rest[:sumLen]); err != nil {
-		return Entry{}, false
-	}
-	rest = rest[sumLen:]
-	if sha256.Sum256(rest) != want {
-		return Entry{}, false
-	}
-	if rest, ok = bytes.CutPrefix(rest, []byte(beforePassword)); !ok {
-		return Entry{}, false
-	}
-	encoded, rest, ok := bytes.Cut(rest, []byte(beforeEntry))
+	s, encoded, ok := parse(data, k)
 	if !ok {
 		return Entry{}, false
 	}
@@ -112,24 +94,55 @@ func decode(data []byte, k Key) (Entry, bool) {
 	if err != nil || len(password) == 0 || len(password) > maxField {
 		return Entry{}, false
 	}
-	if rest, ok = bytes.CutSuffix(rest, []byte(tail)); !ok {
-		return Entry{}, false
-	}
-	var s stored
-	if err := json.Unmarshal(rest, &s); err != nil || s.Key != k.String() || !s.plausible() {
-		return Entry{}, false
-	}
+	t := s.life()
+	t.User, t.Password, t.Registry = s.User, token.NewPassword(string(password)), s.Registry
 	return Entry{
-		Token: token.Token{
-			User: s.User, Password: token.NewPassword(string(password)),
-			Issued: time.UnixMilli(s.Issued), Refresh: time.UnixMilli(s.Refresh),
-			Expires: time.UnixMilli(s.Expires), ServerExpires: time.UnixMilli(s.ServerExpires),
-			Registry: s.Registry,
-		},
+		Token:    t,
 		Endpoint: registry.Endpoint{Service: registry.Service(s.Service), Region: s.Region, FIPS: s.FIPS, DualStack: s.DualStack},
 		Identity: s.Identity,
 		Hosts:    s.Hosts,
 	}, true
+}
+
+// parse takes a file apart and leaves the password in base64, for `list` has no
+// use for it. The key stands in the file besides in its name, so that a file
+// renamed to another key's name, by accident or by somebody who can write the
+// folder, is not served as that key's token.
+func parse(data []byte, k Key) (s stored, password []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(data, []byte(head))
+	if !ok || len(rest) < sumLen {
+		return stored{}, nil, false
+	}
+	var want [sha256.Size]byte
+	if _, err := hex.Decode(want[:], rest[:sumLen]); err != nil {
+		return stored{}, nil, false
+	}
+	rest = rest[sumLen:]
+	if sha256.Sum256(rest) != want {
+		return stored{}, nil, false
+	}
+	if rest, ok = bytes.CutPrefix(rest, []byte(beforePassword)); !ok {
+		return stored{}, nil, false
+	}
+	password, rest, ok = bytes.Cut(rest, []byte(beforeEntry))
+	if !ok || len(password) == 0 {
+		return stored{}, nil, false
+	}
+	if rest, ok = bytes.CutSuffix(rest, []byte(tail)); !ok {
+		return stored{}, nil, false
+	}
+	if err := json.Unmarshal(rest, &s); err != nil || s.Key != k.String() || !s.plausible() {
+		return stored{}, nil, false
+	}
+	return s, password, true
+}
+
+// life returns a token of which only the times are set.
+func (s *stored) life() token.Token {
+	return token.Token{
+		Issued: time.UnixMilli(s.Issued), Refresh: time.UnixMilli(s.Refresh),
+		Expires: time.UnixMilli(s.Expires), ServerExpires: time.UnixMilli(s.ServerExpires),
+	}
 }
 
 // plausible guards against a file that another version, or a person, wrote

@@ -1,5 +1,5 @@
-// Package warm answers a `get` from the cache before the rest of the program
-// exists.
+// Package warm answers what files and environment can answer (a `get` from the
+// cache, `list`) before the rest of the program exists.
 //
 // The Go runtime initialises every package that a binary links before main
 // runs. For the AWS SDK, net/http, cobra and Prometheus together that takes
@@ -21,6 +21,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -34,16 +35,23 @@ import (
 var consumed []byte
 
 func init() {
-	if len(os.Args) != 2 || os.Args[1] != credentials.ActionGet {
+	if len(os.Args) != 2 {
 		return
 	}
-	// A read error will show itself again to whoever reads on.
-	consumed, _ = request.Read(os.Stdin)
-	var answer bytes.Buffer
-	if !get(consumed, settings.Process, time.Now(), &answer) {
+	verb := os.Args[1]
+	switch verb {
+	case credentials.ActionGet:
+		// A read error will show itself again to whoever reads on.
+		consumed, _ = request.Read(os.Stdin)
+	case credentials.ActionList:
+	default:
 		return
 	}
-	if _, err := os.Stdout.Write(answer.Bytes()); err != nil {
+	var out bytes.Buffer
+	if !answer(verb, consumed, settings.Process, time.Now(), &out) {
+		return
+	}
+	if _, err := os.Stdout.Write(out.Bytes()); err != nil {
 		os.Exit(1)
 	}
 	os.Exit(0)
@@ -53,25 +61,30 @@ func init() {
 // missed the cache has read.
 func Stdin() io.Reader { return io.MultiReader(bytes.NewReader(consumed), os.Stdin) }
 
-// get writes the answer to a request if it can be given from the cache, and
-// reports whether it did.
-func get(input []byte, env settings.LookupEnv, now time.Time, out io.Writer) bool {
-	server, err := request.Server(input)
-	if err != nil || server == "" {
-		return false
-	}
+// answer writes the answer to a verb if files and environment suffice for it,
+// and reports whether they did.
+func answer(verb string, input []byte, env settings.LookupEnv, now time.Time, out io.Writer) bool {
 	s, err := settings.Load(env, nil)
 	if err != nil || s.Log.Level == "debug" {
 		return false // at debug even a warm get has something to log
 	}
-	return credentials.Get(helper{settings: s, now: now}, bytes.NewReader([]byte(server)), out) == nil
+	h := helper{settings: s, now: now}
+	switch verb {
+	case credentials.ActionGet:
+		server, err := request.Server(input)
+		return err == nil && server != "" && credentials.Get(h, strings.NewReader(server), out) == nil
+	case credentials.ActionList:
+		// The registries of a fallback helper would be missing.
+		return s.Fallback == "" && credentials.List(h, out) == nil
+	}
+	return false
 }
 
-// helper has nothing but Get; credentials.Get calls nothing else.
+// helper can do what needs neither AWS nor another helper.
 type helper struct {
-	credentials.Helper
-	settings settings.Settings
-	now      time.Time
+	credentials.Helper // nothing else is called
+	settings           settings.Settings
+	now                time.Time
 }
 
 var errCold = errors.New("not in the cache")
@@ -86,3 +99,5 @@ func (h helper) Get(server string) (user, password string, err error) {
 	}
 	return f.Entry.Token.User, f.Entry.Token.Password.Reveal(), nil
 }
+
+func (h helper) List() (map[string]string, error) { return lookup.List(h.settings, h.now), nil }

@@ -113,7 +113,7 @@ func TestWhatIsPlainlyAHitIsAnswered(t *testing.T) {
 				c.set(t, w)
 			}
 			var out bytes.Buffer
-			if got := get([]byte(c.input), w.lookup, time.Now().Add(c.after), &out); got != c.want {
+			if got := answer("get", []byte(c.input), w.lookup, time.Now().Add(c.after), &out); got != c.want {
 				t.Fatalf("answered: %v, with %q", got, out.String())
 			}
 			if !c.want {
@@ -127,6 +127,42 @@ func TestWhatIsPlainlyAHitIsAnswered(t *testing.T) {
 			}
 			if !strings.Contains(out.String(), `"Username":"AWS","Secret":"the password"`) {
 				t.Errorf("the answer is %q", out.String())
+			}
+		})
+	}
+}
+
+func TestListSaysWhatTheOrdinaryWaySays(t *testing.T) {
+	for name, c := range map[string]struct {
+		verb string
+		set  func(*testing.T, world)
+		want bool
+	}{
+		"a list of what is kept":         {verb: "list", want: true},
+		"a list of what is configured":   {verb: "list", set: readConfig(alias), want: true},
+		"a list without a cache":         {verb: "list", set: func(_ *testing.T, w world) { w.env[settings.EnvDisableCache] = "1" }, want: true},
+		"another helper's list is asked": {verb: "list", set: func(_ *testing.T, w world) { w.env[settings.EnvFallback] = "nobody" }},
+		"a mistake is logged":            {verb: "list", set: func(t *testing.T, w world) { w.config(t, "timeot: 10s\n") }},
+		"store":                          {verb: "store"},
+		"version":                        {verb: "version"},
+		"erase":                          {verb: "erase"},
+		"nonsense":                       {verb: "nonsense"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if c.set != nil {
+				c.set(t, w)
+			}
+			var out, ordinary bytes.Buffer
+			if got := answer(c.verb, nil, w.lookup, time.Now(), &out); got != c.want {
+				t.Fatalf("answered: %v, with %q", got, out.String())
+			}
+			if !c.want {
+				return
+			}
+			code := app.Main([]string{c.verb}, w.lookup, app.Streams{In: strings.NewReader("unused"), Out: &ordinary, Err: &ordinary})
+			if code != 0 || ordinary.String() != out.String() || out.Len() == 0 {
+				t.Errorf("here  %q\nthere %q, exit code %d", out.String(), ordinary.String(), code)
 			}
 		})
 	}

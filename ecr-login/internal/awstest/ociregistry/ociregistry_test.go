@@ -1,6 +1,7 @@
 package ociregistry_test
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -83,9 +84,7 @@ func TestAnImageGoesInAndOutWithAnIssuedPassword(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				own := http.DefaultTransport.(*http.Transport).Clone()
-				own.TLSClientConfig.RootCAs = pool
-				tr = own
+				tr = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
 			}
 			reg, err := open(s)
 			if err != nil {
