@@ -32,6 +32,7 @@ func chapters() []chapter {
 		{"Push and pull through the helper", pushAndPull},
 		{"Cold and warm", coldAndWarm},
 		{"List and erase", listAndErase},
+		{"Into Rancher", intoRancher},
 		{"Refused", refused},
 	}
 }

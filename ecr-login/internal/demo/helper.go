@@ -57,8 +57,8 @@ var errStderr = errors.New("the helper wrote to standard error, which belongs to
 
 // run gives a verb of the helper an input, as clients do. The error of a helper
 // that failed is what it said.
-func (h helper) run(ctx context.Context, verb, input string) (string, error) {
-	cmd := exec.CommandContext(ctx, h.path, verb)
+func (h helper) run(ctx context.Context, verb, input string, flags ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, h.path, append([]string{verb}, flags...)...)
 	var out, errOut bytes.Buffer
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = h.environ, strings.NewReader(input), &out, &errOut
 	err := cmd.Run()

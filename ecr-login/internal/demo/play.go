@@ -20,6 +20,7 @@ func (s *stage) instructions() string {
 	fmt.Fprintln(&b, "\nand then, for example:")
 	fmt.Fprintf(&b, "\n  echo %s | docker-credential-ecr-login get\n", host)
 	fmt.Fprintln(&b, "  docker-credential-ecr-login list")
+	fmt.Fprintln(&b, "  docker-credential-ecr-login rancher-sync --dry-run")
 	fmt.Fprintf(&b, "  crane manifest %s/demo:1\n", host)
 	fmt.Fprintf(&b, "  cat %s\n\n", quote(filepath.Join(s.home, ".ecr", "log", "ecr-login.log")))
 	return b.String()

@@ -38,6 +38,7 @@ type stage struct {
 	aws      *awstest.Server
 	user     awstest.Principal
 	registry *ociregistry.Registry
+	rancher  *rancher
 	proxy    *awstest.Recorder // leads the names of ECR to the registry
 	ca       string            // path of the certificate that the registry's comes from
 }
@@ -78,6 +79,9 @@ func (s *stage) startServers() (err error) {
 	s.user = s.aws.AddUser("demo", keyID, secret)
 	s.aws.SetLatency(awstest.OpECRToken, awsLatency)
 	if s.registry, err = ociregistry.StartTLS(s.aws); err != nil {
+		return err
+	}
+	if s.rancher, err = startRancher(); err != nil {
 		return err
 	}
 	if s.ca, err = s.aws.WriteCA(s.dir); err != nil {
@@ -152,12 +156,12 @@ func (s *stage) environment(original []string) []string {
 
 // exports are the variables that make the stage.
 func (s *stage) exports() []string {
-	return []string{
+	return append([]string{
 		"HOME=" + s.home,
 		"DOCKER_CONFIG=" + filepath.Join(s.home, ".docker"),
 		"AWS_ENDPOINT_URL=" + s.aws.URL(),
 		"AWS_EC2_METADATA_DISABLED=true",
-	}
+	}, s.rancher.exports()...)
 }
 
 // callsDuring returns how many tokens AWS was asked for while do ran, and how
@@ -172,6 +176,9 @@ func (s *stage) close() error {
 	var errs []error
 	if s.proxy != nil {
 		errs = append(errs, s.proxy.Close())
+	}
+	if s.rancher != nil {
+		errs = append(errs, s.rancher.close())
 	}
 	if s.registry != nil {
 		errs = append(errs, s.registry.Close())
