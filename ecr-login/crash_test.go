@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ecr-credential-helper/ecr-login/internal/awstest"
+	"ecr-credential-helper/ecr-login/internal/lookup"
 	"ecr-credential-helper/ecr-login/internal/privatefile"
 )
 
@@ -120,12 +121,12 @@ func checkCache(t *testing.T, aws *awstest.Server, dir string, round int, kept m
 			t.Errorf("round %d: the token for %s is lost or corrupt", round, host)
 			continue
 		}
-		before := aws.Count(awstest.OpECRToken)
+		// Not by counting calls: one of a killed writer may still be under way.
+		if f, err := lookup.Find(c.settings, host, lookup.Choice{}); err != nil || !f.Fresh(time.Now()) {
+			t.Errorf("round %d: the token for %s would have to be fetched again, %v", round, host, err)
+		}
 		if password := mustGet(t, c, host); !aws.Valid("AWS", password) {
 			t.Errorf("round %d: the password for %s is wrong", round, host)
-		}
-		if aws.Count(awstest.OpECRToken) != before {
-			t.Errorf("round %d: the token for %s had to be fetched again", round, host)
 		}
 	}
 	files, err := os.ReadDir(filepath.Join(dir, "tokens"))

@@ -10,6 +10,7 @@ package ecrlogin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -34,6 +35,10 @@ var ErrAnonymous = errors.New("no password for the public registry, which can be
 // what to do about it. Its reasons are those of AWS and of the network.
 type Error = awsecr.Error
 
+// Reason says what kind of failure an [Error] is. Its values are the constants
+// of this package whose names begin with Reason.
+type Reason = awsecr.Reason
+
 // SettingsError says which setting cannot be used.
 type SettingsError = settings.Error
 
@@ -42,6 +47,7 @@ type SettingsError = settings.Error
 type Client struct {
 	settings    settings.Settings
 	settingsErr error
+	rules       []settings.Rule // of options; they come before those of the file
 	fetcher     awsecr.Fetcher
 	log         logrus.FieldLogger
 	context     context.Context //nolint:containedctx // for the methods of interfaces that take none
@@ -119,14 +125,20 @@ func (c *Client) token(ctx context.Context, found *lookup.Found, n Need) (token.
 			(!n.Fetch || found.Entry.Token.Issued.After(before))
 	}
 	if good() {
-		c.remember(found, n)
+		c.remember(found, n, found.Cache.AddHost)
 		return found.Entry.Token, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.settings.Timeout)
+	budget := c.settings.Timeout
+	if found.Hit && found.Entry.Token.Usable(c.now()) {
+		// There is something to fall back on, so nobody need wait long.
+		budget /= refreshShare
+	}
+	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	unlock := c.lock(ctx, found)
+	unlock := c.lock(ctx, budget/lockShare, found)
 	defer unlock()
 	if found.Again(); good() {
+		c.remember(found, n, found.Cache.NoteHost)
 		return found.Entry.Token, nil
 	}
 	t, err := c.fetcher.Fetch(ctx, awsecr.Request{
@@ -139,6 +151,7 @@ func (c *Client) token(ctx context.Context, found *lookup.Found, n Need) (token.
 		if old := found.Entry.Token; found.Hit && old.Usable(c.now()) && awsecr.Tolerable(err) {
 			c.about(found).WithError(err).WithField("expires", old.Expires.UTC().Format(time.RFC3339)).
 				Warn("the token could not be refreshed and is served once more")
+			c.remember(found, n, found.Cache.NoteHost)
 			return old, nil
 		}
 		return token.Token{}, err
@@ -148,11 +161,17 @@ func (c *Client) token(ctx context.Context, found *lookup.Found, n Need) (token.
 	return t, nil
 }
 
+// Shares of the time that a call may take: for a refresh that can be done
+// without, and for waiting until another process has fetched.
+const (
+	refreshShare = 4
+	lockShare    = 2
+)
+
 // lock waits for another process that is fetching the same token, but only for
 // a share of the time there is: a token fetched twice is better than none.
-func (c *Client) lock(ctx context.Context, found *lookup.Found) (unlock func()) {
-	const share = 2
-	ctx, cancel := context.WithTimeout(ctx, c.settings.Timeout/share)
+func (c *Client) lock(ctx context.Context, patience time.Duration, found *lookup.Found) (unlock func()) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	unlock, err := found.Cache.Lock(ctx, found.Key)
 	if err != nil {
@@ -177,12 +196,12 @@ func (c *Client) keep(found *lookup.Found, t token.Token, n Need) {
 }
 
 // remember notes the first time that a token serves a host.
-func (c *Client) remember(found *lookup.Found, n Need) {
+func (c *Client) remember(found *lookup.Found, n Need, note func(tokencache.Key, string) error) {
 	if n.Unlisted || found.Listed() {
 		c.about(found).Debug("token served from the cache")
 		return
 	}
-	if err := found.Cache.AddHost(found.Key, found.Host); err != nil {
+	if err := note(found.Key, found.Host); err != nil {
 		c.about(found).WithError(err).Debug("the host could not be noted for list")
 	}
 }
@@ -190,21 +209,26 @@ func (c *Client) remember(found *lookup.Found, n Need) {
 // failed logs a failure and decides what it means for the caller.
 func (c *Client) failed(found *lookup.Found, err error) error {
 	log := c.aboutFailure(found, err)
-	if found.Registry.Service == registry.Public && !c.settings.PublicAuthRequired {
-		var e *Error
-		if errors.As(err, &e) && e.Reason == awsecr.NoCredentials {
-			log.Debug("no credentials for the public registry")
-		} else {
-			log.Warn("no password for the public registry; clients will pull without one")
-		}
-		return errors.Join(ErrAnonymous, err)
+	var e *Error
+	reason := awsecr.Unexpected
+	if errors.As(err, &e) {
+		reason = e.Reason
 	}
-	log.Error("no token")
-	return err
+	switch {
+	case reason == awsecr.Cancelled:
+		log.Debug("interrupted")
+		return err
+	case found.Registry.Service != registry.Public || c.settings.PublicAuthRequired:
+		log.Error("no token")
+		return err
+	case reason == awsecr.NoCredentials:
+		log.Debug("no credentials for the public registry")
+	default:
+		log.Warn("no password for the public registry; clients will pull without one")
+	}
+	return fmt.Errorf("%w: %w", ErrAnonymous, err)
 }
 
-// aboutFailure adds what the sentence leaves out, such as the ID by which AWS
-// support finds the request.
 func (c *Client) aboutFailure(found *lookup.Found, err error) logrus.FieldLogger {
 	log := c.about(found).WithError(err)
 	var e *Error

@@ -3,6 +3,8 @@ package ecrlogin
 import (
 	"context"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -28,12 +30,15 @@ func New(options ...Option) *Client {
 	for _, o := range options {
 		o(c)
 	}
+	c.settings.Registries = append(c.rules, c.settings.Registries...)
 	return c
 }
 
 // WithCacheDir keeps tokens in dir, which is made when needed, for this user
 // alone. Several processes may share it. Empty, the default, keeps none.
-func WithCacheDir(dir string) Option { return func(c *Client) { c.settings.Dir = dir } }
+func WithCacheDir(dir string) Option {
+	return func(c *Client) { c.settings.Dir, c.settings.CacheDisabled = dir, false }
+}
 
 // WithLogger sends a line for every token fetched and every failure to l. The
 // default is silence. Passwords are never logged.
@@ -50,12 +55,16 @@ func WithContext(ctx context.Context) Option { return func(c *Client) { c.contex
 func WithUserAgent(product string) Option { return func(c *Client) { c.fetcher.Product = product } }
 
 // WithRegistry sets whose token serves the hosts that match a pattern, in which
-// * stands for any run of characters without a dot. The first match wins.
+// * stands for any run of characters without a dot. The first match wins, and
+// these rules come before those of a configuration file. A pattern that no ECR
+// host can match is an *[SettingsError] of the calls.
 func WithRegistry(pattern string, r Identity) Option {
 	return func(c *Client) {
-		c.settings.Registries = append(c.settings.Registries, settings.Rule{
-			Host: pattern, Profile: r.Profile, RoleARN: r.RoleARN, ExternalID: r.ExternalID,
-		})
+		rule := settings.Rule{Host: strings.ToLower(pattern), Profile: r.Profile, RoleARN: r.RoleARN, ExternalID: r.ExternalID}
+		if !settings.CanMatch(rule.Host) && c.settingsErr == nil {
+			c.settingsErr = &SettingsError{Where: "WithRegistry", What: strconv.Quote(pattern) + " matches no Amazon ECR registry"}
+		}
+		c.rules = append(c.rules, rule)
 	}
 }
 
@@ -68,8 +77,9 @@ type Identity struct {
 }
 
 // WithEnvironment takes the settings that the helper takes: AWS_ECR_CACHE_DIR
-// and the other variables, and the configuration file. Options after it win. A
-// setting that cannot be used is reported by the calls.
+// and the other variables, and the configuration file. Options after it win,
+// and so do the rules of [WithRegistry] wherever they stand. A setting that
+// cannot be used is reported by the calls.
 func WithEnvironment() Option {
 	return func(c *Client) {
 		c.settings, c.settingsErr = settings.Load(settings.Process, configfile.Parse)

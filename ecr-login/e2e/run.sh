@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # usage: BIN=path/of/docker-credential-ecr-login ecr-login/e2e/run.sh [go test flags]
+#        ecr-login/e2e/run.sh --install    only installs the clients, for who runs the tests as somebody else
 # Lets real clients push and pull through the helper. Installs the clients where it may, builds the others, and runs
 # the tests of this folder in namespaces of their own (see private.sh). `make e2e` calls it with BIN set.
 set -euo pipefail
@@ -52,6 +53,8 @@ e2e: the packages cannot be installed; try: $command"
 	mapfile -t missing < <(missing_packages)
 	((${#missing[@]} == 0)) || fail "still missing after the installation: ${missing[*]}"
 fi
+
+if [[ ${1:-} == --install ]]; then exit 0; fi
 
 [[ -n ${BIN:-} ]] || fail "BIN must be the path of $name; run make e2e"
 [[ -x $BIN && $(basename "$BIN") == "$name" ]] || fail "BIN=$BIN is not an executable called $name"

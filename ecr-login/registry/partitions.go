@@ -41,6 +41,34 @@ func partitionOf(region string) *partition {
 	panic("unreachable: the commercial partition has an empty prefix")
 }
 
+// Samples returns one host of every form: private, FIPS and dual-stack in every
+// partition, and public. They are for telling whether a pattern can match any.
+func Samples() []string {
+	const account = "000000000000"
+	hosts := []string{publicHost, publicDualStackHost}
+	for i := range partitions {
+		p := &partitions[i]
+		region := p.regionPrefix + "north-1"
+		if p.regionPrefix == "" {
+			region = "us-north-1"
+		}
+		for _, name := range [...]string{"dkr.ecr.", "dkr.ecr-fips."} {
+			hosts = append(hosts, account+"."+name+region+"."+p.suffix)
+		}
+		for _, name := range [...]string{"dkr-ecr.", "dkr-ecr-fips."} {
+			if p.dualStackSuffix != "" {
+				hosts = append(hosts, account+"."+name+region+"."+p.dualStackSuffix)
+			}
+		}
+	}
+	return hosts
+}
+
+// SamePartition reports whether two strings can be regions of one partition.
+func SamePartition(a, b string) bool {
+	return validRegion(a) && validRegion(b) && partitionOf(a) == partitionOf(b)
+}
+
 // validRegion reports whether s has the shape of a region name: words of
 // letters and digits joined by dashes, at least three of them, beginning with
 // letters and ending in a number (us-east-1, us-isob-east-1, eusc-de-east-1).

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"strings"
+	"unicode"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 	"github.com/sirupsen/logrus"
@@ -98,7 +99,11 @@ func storeError(err error) error {
 }
 
 func oneLine(err error) string {
-	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r < ' ' || r == 0x7f }), " ")
+	// What a fallback helper or a configuration file put into it must not move
+	// a cursor or turn letters round on somebody's terminal.
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(err.Error(), "?"), func(r rune) bool {
+		return r != ' ' && (unicode.IsSpace(r) || !unicode.IsGraphic(r))
+	}), " ")
 }
 
 // helper answers for ECR registries itself and has the fallback helper answer
@@ -205,9 +210,12 @@ func (h *helper) List() (map[string]string, error) {
 
 // fallback returns the fallback helper, or nil if there is none.
 func (h *helper) fallback() (credentials.Helper, error) {
-	name := strings.TrimPrefix(h.settings.Fallback, "docker-credential-")
+	name := h.settings.Fallback
 	if name == "" {
 		return nil, nil
+	}
+	if !settings.ValidHelperName(name) {
+		return nil, fmt.Errorf("%q is not the name of a credential helper; hint: correct AWS_ECR_FALLBACK_HELPER, for example to osxkeychain", name)
 	}
 	if v, ok := h.settings.LookupEnv(fallback.Marker); ok && v != "" {
 		// We are somebody's fallback ourselves, perhaps our own.

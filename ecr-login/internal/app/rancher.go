@@ -59,14 +59,14 @@ func (t *tokens) Own(ctx context.Context, region string, o ranchersync.TokenOpti
 	// Any account's host leads to the region's endpoint.
 	anybodys, err := registry.New("000000000000", region)
 	if err != nil {
-		return "", hinted{fmt.Errorf("%q is not an AWS region", region), "a region is a name such as eu-west-1"}
+		return "", withHint(fmt.Errorf("%q is not an AWS region", region), "a region is a name such as eu-west-1")
 	}
 	creds, err := t.get(ctx, anybodys.Host(), o, true)
 	if err != nil {
 		return "", err
 	}
 	if creds.Registry == "" {
-		return "", hinted{errors.New("AWS does not say which registry belongs to the credentials"), "name the registries, or their accounts with --registry-ids"}
+		return "", withHint(errors.New("AWS does not say which registry belongs to the credentials"), "name the registries, or their accounts with --registry-ids")
 	}
 	return creds.Registry, nil
 }
@@ -78,7 +78,7 @@ func (t *tokens) get(ctx context.Context, host string, o ranchersync.TokenOption
 	})
 	var e *ecrlogin.Error
 	if errors.As(err, &e) {
-		return creds, hinted{errors.New(e.Cause), e.Hint}
+		return creds, hinted{e, e.Cause, e.Hint}
 	}
 	return creds, err
 }
@@ -87,10 +87,14 @@ func (t *tokens) get(ctx context.Context, host string, o ranchersync.TokenOption
 // for.
 type hinted struct {
 	error
-	hint string
+	cause, hint string
 }
 
-func (h hinted) Hint() string { return h.hint }
+func withHint(err error, hint string) error { return hinted{err, err.Error(), hint} }
+
+func (h hinted) Error() string { return h.cause }
+func (h hinted) Hint() string  { return h.hint }
+func (h hinted) Unwrap() error { return h.error }
 
 // rancherTargets reads the targets of a configuration file. Of the usual one,
 // an empty path, there need not be one.

@@ -5,7 +5,7 @@ import "errors"
 // Reason says what kind of failure kept a token from being fetched.
 type Reason string
 
-// The reasons. They are stable: metrics and logs carry them.
+// The reasons. They are stable: the log carries them, and programs compare them.
 const (
 	NoCredentials      Reason = "no-credentials"
 	SessionEnded       Reason = "session-ended" // of `aws sso login` or `aws login`, or it never began

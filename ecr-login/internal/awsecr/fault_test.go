@@ -1,10 +1,14 @@
 package awsecr
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"testing"
 	"time"
 
 	"ecr-credential-helper/ecr-login/internal/awstest"
+	"ecr-credential-helper/ecr-login/registry"
 )
 
 type wrongAnswer struct {
@@ -110,6 +114,52 @@ func TestAnInnerCallIsNotRepeatedByTheOuterOne(t *testing.T) {
 	o := w.fetch(spec{RoleARN: pull})
 	if n := w.aws.Count(awstest.OpAssumeRole); n != 3 || o.Reason != ServerError {
 		t.Errorf("%d requests, %s", n, o.Sentence)
+	}
+}
+
+func TestACallForTheSourceOfARoleIsNotRepeatedEither(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	w.config("[profile prod]", "role_arn = "+pull, "source_profile = people",
+		"[profile people]", "sso_start_url = "+startAt, "sso_region = eu-west-1", "sso_account_id = 111122223333", "sso_role_name = Admin")
+	login := w.aws.LoginSSO(awstest.SSO{StartURL: startAt, Region: "eu-west-1"})
+	if _, err := login.WriteCache(w.home, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.aws.Inject(awstest.OpSSORoleCredentials, awstest.Broken(0))
+	o := w.fetch(spec{Profile: "prod"})
+	if n := w.aws.Count(awstest.OpSSORoleCredentials); n != 3 || o.Reason != ServerError {
+		t.Errorf("%d requests, %s", n, o.Sentence)
+	}
+}
+
+func TestACallEndsWithTheFetchThatMadeIt(t *testing.T) {
+	// In this process: a child takes its calls with it.
+	w := newWorld(t, awstest.Options{})
+	const path = "/v2/credentials/task"
+	w.aws.AddContainer(awstest.Container{Path: path, RoleARN: pull})
+	w.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", w.aws.ContainerURL(path), "AWS_CONFIG_FILE", w.home+"/config", "AWS_SHARED_CREDENTIALS_FILE", w.home+"/credentials",
+		"AWS_PROFILE", "", "AWS_ACCESS_KEY_ID", "", "AWS_WEB_IDENTITY_TOKEN_FILE", "")
+	for name, value := range w.env {
+		t.Setenv(name, value)
+	}
+	gone := make(chan struct{})
+	w.aws.Inject(awstest.OpContainerCredentials, awstest.Fault{Times: 1, Hook: func(_ http.ResponseWriter, r *http.Request) bool {
+		<-r.Context().Done()
+		close(gone)
+		return true
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err := Fetcher{}.Fetch(ctx, Request{Endpoint: registry.Endpoint{Service: registry.Private, Region: "eu-west-1"}})
+	var e *Error
+	if !errors.As(err, &e) || e.Reason != TimedOut {
+		t.Errorf("%v", err)
+	}
+	select {
+	case <-gone:
+	case <-time.After(5 * time.Second):
+		t.Error("the call goes on")
 	}
 }
 

@@ -270,6 +270,20 @@ func TestWhatAHangingProcessStartedDiesWithIt(t *testing.T) {
 	}
 }
 
+// The SDK repeats whatever mentions a connection that was reset, and with it
+// the command that spoke of one.
+func TestACredentialProcessIsRunOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	w.command("echo run >> " + w.home + "/runs; echo 'read: connection reset by peer' >&2; exit 1")
+	if o := w.fetch(spec{}); o.Reason != ProcessFailed {
+		t.Errorf("%s: %s", o.Reason, o.Sentence)
+	}
+	if runs, err := os.ReadFile(filepath.Join(w.home, "runs")); err != nil || string(runs) != "run\n" {
+		t.Errorf("it ran %d times (%v)", strings.Count(string(runs), "run"), err)
+	}
+}
+
 func TestAProcessMayLeaveSomethingRunning(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, awstest.Options{})

@@ -40,7 +40,7 @@ type RancherTarget struct {
 
 // Parse reads the part of a configuration file that concerns the Docker verbs,
 // and checks all of it. name is what errors call the file. Errors are of type
-// *settings.Error.
+// *settings.Error, and beside one is returned what stands before the mistake.
 func Parse(name string, content []byte) (*settings.File, error) {
 	f, _, err := parse(name, content)
 	return f, err
@@ -50,7 +50,10 @@ func Parse(name string, content []byte) (*settings.File, error) {
 // checks all of it. Errors are of type *settings.Error.
 func Rancher(name string, content []byte) ([]RancherTarget, error) {
 	_, targets, err := parse(name, content)
-	return targets, err
+	if err != nil {
+		return nil, err
+	}
+	return targets, nil
 }
 
 func parse(name string, content []byte) (*settings.File, []RancherTarget, error) {
@@ -62,11 +65,9 @@ func parse(name string, content []byte) (*settings.File, []RancherTarget, error)
 	file := &settings.File{}
 	var targets []RancherTarget
 	if root != nil {
-		if err := r.mapping(root, "", topFields(r, file, &targets)); err != nil {
-			return nil, nil, err
-		}
+		err = r.mapping(root, "", topFields(r, file, &targets))
 	}
-	return file, targets, nil
+	return file, targets, err
 }
 
 // reader turns what is wrong with a node into an error that names the place.

@@ -108,7 +108,7 @@ func TestAMistakeIsNamedWithItsLine(t *testing.T) {
 			t.Parallel()
 			got, err := configfile.Parse(file, []byte(m.Content))
 			var e *settings.Error
-			if !errors.As(err, &e) || got != nil {
+			if !errors.As(err, &e) {
 				t.Fatalf("got %+v, %v", got, err)
 			}
 			text := e.Error()
@@ -143,7 +143,7 @@ func TestNamesOfHelpers(t *testing.T) {
 		"osxkeychain": true, "secretservice": true, "my-helper_2.0": true, "docker-credential-pass": true,
 		"": false, ".": false, "..": false, "a/b": false, `a\b`: false, "-h": false, "a b": false, "ä": false, "a\n": false, "a;b": false, "$(x)": false,
 	} {
-		if got := configfile.ValidHelperName(name); got != want {
+		if got := settings.ValidHelperName(name); got != want {
 			t.Errorf("ValidHelperName(%q) = %v", name, got)
 		}
 	}

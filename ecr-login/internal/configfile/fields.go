@@ -19,16 +19,23 @@ func topFields(r reader, f *settings.File, targets *[]RancherTarget) []field {
 		{"registries", func(n *yaml.Node) error {
 			return r.list(n, "registries", func(n *yaml.Node) error {
 				rule, err := r.rule(n)
+				if err != nil {
+					return err
+				}
 				f.Registries = append(f.Registries, rule)
-				return err
+				return nil
 			})
 		}},
-		{"fallback_helper", r.text(&f.Fallback, func(v string) string {
-			if !ValidHelperName(v) {
-				return "the name of a credential helper without its prefix docker-credential-, such as osxkeychain"
-			}
-			return ""
-		})},
+		{"fallback_helper", func(n *yaml.Node) error {
+			err := r.text(&f.Fallback, func(v string) string {
+				if !settings.ValidHelperName(strings.TrimPrefix(v, settings.HelperPrefix)) {
+					return "the name of a credential helper without its prefix docker-credential-, such as osxkeychain"
+				}
+				return ""
+			})(n)
+			f.Fallback = strings.TrimPrefix(f.Fallback, settings.HelperPrefix)
+			return err
+		}},
 		{"public_auth", r.oneOf(&f.PublicAuth, []string{"optional", "required"})},
 		{"timeout", func(n *yaml.Node) error {
 			d, err := settings.ParseTimeout(n.Value)
@@ -103,8 +110,12 @@ func (r reader) rule(n *yaml.Node) (settings.Rule, error) {
 	case (rule.Account == "") != (rule.Region == ""):
 		return rule, r.fail(n.Line, "account and region go together: they name the registry behind a host of your own")
 	case rule.Account == "":
-		if _, err := registry.Parse(rule.Host); err != nil && !strings.Contains(rule.Host, "*") {
+		_, err := registry.Parse(rule.Host)
+		switch pattern := strings.Contains(rule.Host, "*"); {
+		case !pattern && err != nil:
 			return rule, r.fail(n.Line, "%s is no ECR host; say with account and region which registry it stands for", rule.Host)
+		case pattern && !settings.CanMatch(rule.Host):
+			return rule, r.fail(n.Line, "%s matches no ECR host; say with account and region which registry it stands for", rule.Host)
 		}
 		return rule, nil
 	}
@@ -230,14 +241,6 @@ func (r reader) flag(key string, to *bool) func(*yaml.Node) error {
 		}
 		return nil
 	}
-}
-
-// ValidHelperName reports whether s can be the name of a credential helper. A
-// path is none: it would run a program that no client calls by that name.
-func ValidHelperName(s string) bool {
-	return s != "" && !strings.HasPrefix(s, "-") && strings.Trim(s, ".") != "" && !strings.ContainsFunc(s, func(c rune) bool {
-		return !isWord(c) && !strings.ContainsRune("-_.", c)
-	})
 }
 
 func validPattern(s string) bool {

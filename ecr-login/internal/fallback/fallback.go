@@ -143,6 +143,11 @@ func (c *call) Output() ([]byte, error) {
 	out := &bounded{}
 	c.cmd.Stdout = out
 	err := c.cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		// The helper answered and ended well; what it started, an agent perhaps,
+		// keeps our pipe open and is no concern of ours.
+		err = nil
+	}
 	switch {
 	case out.full:
 		err = errOutputTooLarge

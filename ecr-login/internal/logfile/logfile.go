@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -59,21 +60,31 @@ func New(o Options) (*logrus.Logger, io.Closer) {
 	return l, w
 }
 
-// writer opens the file when the first line comes. It never returns an error,
+// writer opens the file when the first line comes, and anew when the file has
+// grown too large or was rotated by another process. It never returns an error,
 // for logrus would print it on standard error.
 type writer struct {
 	options Options
 	mu      sync.Mutex
 	file    *os.File
-	failed  bool
+	retry   time.Time // until then a log that could not be opened is not tried again
 }
+
+// retryAfter is how long a process that goes on does without a log that it
+// could not open.
+const retryAfter = time.Minute
 
 func (w *writer) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.file == nil && !w.failed {
-		w.file = w.open()
-		w.failed = w.file == nil
+	if w.file != nil && !w.current() {
+		_ = w.file.Close()
+		w.file = nil
+	}
+	if w.file == nil && !time.Now().Before(w.retry) {
+		if w.file = w.open(); w.file == nil {
+			w.retry = time.Now().Add(retryAfter)
+		}
 	}
 	if w.file != nil {
 		// One call a line: appends of several processes do not mix. A full
@@ -81,6 +92,16 @@ func (w *writer) Write(line []byte) (int, error) {
 		_, _ = w.file.Write(line)
 	}
 	return len(line), nil
+}
+
+// current reports whether the open file is still the log and has room.
+func (w *writer) current() bool {
+	open, err := w.file.Stat()
+	if err != nil || w.options.MaxSize > 0 && open.Size() >= w.options.MaxSize {
+		return false
+	}
+	named, err := os.Lstat(filepath.Join(w.options.Dir, Name))
+	return err == nil && os.SameFile(open, named)
 }
 
 // Close closes the file if it was opened. A later line opens it again.

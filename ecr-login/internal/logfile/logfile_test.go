@@ -102,6 +102,30 @@ func TestTheFileIsRotatedBySize(t *testing.T) {
 	}
 }
 
+func TestAProcessThatGoesOnRotatesAsWell(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, logfile.Name)
+	l, closer := logfile.New(logfile.Options{Dir: dir, Level: "info", MaxSize: 500, Keep: 3})
+	defer closer.Close()
+	for i := range 40 {
+		l.Info("line ", i)
+	}
+	for _, suffix := range []string{"", ".1", ".2", ".3"} {
+		if got := len(read(t, path+suffix)); got > 600 {
+			t.Errorf("%s%s has %d bytes", logfile.Name, suffix, got)
+		}
+	}
+	// Another process rotates: what comes next goes to the new file.
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	l.Info("after the move")
+	if got := read(t, path); !strings.Contains(got, "after the move") {
+		t.Errorf("the new file holds %q", got)
+	}
+}
+
 func TestManyWritersRotateWithoutLosingTheNewestLines(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -23,12 +23,13 @@ type File struct {
 }
 
 // Parser reads a configuration file's content. name is for its errors, which
-// are of type *[Error].
+// are of type *[Error]. Beside an error it may return what stands before the
+// mistake.
 type Parser func(name string, content []byte) (*File, error)
 
-// ErrUnparsed says that the configuration file must be parsed first, which the
+// errUnparsed says that the configuration file must be parsed first, which the
 // caller of [Load] did not offer to do.
-var ErrUnparsed = errors.New("the configuration file is yet to be parsed")
+var errUnparsed = errors.New("the configuration file is yet to be parsed")
 
 const (
 	configName = "config.yaml"
@@ -82,21 +83,24 @@ func (s Settings) readFile(parse Parser) (*File, error) {
 	hash := sha256.Sum256(content)
 	sum := hex.EncodeToString(hash[:])
 	compiledPath := ""
+	var last compiled
 	if s.Dir != "" {
 		compiledPath = fspath.Join(s.Dir, compiledName)
 		if data, err := privatefile.Read(compiledPath, maxConfig); err == nil {
-			var c compiled
-			if json.Unmarshal(data, &c) == nil && c.Version == compiledVersion && c.SHA256 == sum && c.File != nil {
-				return c.File, nil
+			if json.Unmarshal(data, &last) != nil || last.Version != compiledVersion {
+				last = compiled{}
+			}
+			if last.SHA256 == sum && last.File != nil {
+				return last.File, nil
 			}
 		}
 	}
 	if parse == nil {
-		return nil, ErrUnparsed
+		return nil, errUnparsed
 	}
 	file, err := parse(path, content)
 	if err != nil {
-		return nil, err
+		return aliases(file, last.File), err
 	}
 	if compiledPath != "" {
 		if data, err := json.Marshal(compiled{compiledVersion, sum, file}); err == nil && len(data) <= maxConfig {
@@ -151,6 +155,20 @@ func isUnreachable(err error) bool {
 }
 
 var errWritableByAll = errors.New("everybody may write it; hint: chmod o-w")
+
+// aliases returns of a file with a mistake in it what is needed to tell that a
+// host of the user's own is ours, so that the mistake is what a client hears
+// about it: the rules in front of the mistake, and those of the last file that
+// had none.
+func aliases(partial, last *File) *File {
+	f := &File{}
+	for _, from := range []*File{partial, last} {
+		if from != nil {
+			f.Registries = append(f.Registries, from.Registries...)
+		}
+	}
+	return f
+}
 
 func apply(s *Settings, f *File) {
 	s.Registries = f.Registries

@@ -70,6 +70,38 @@ func (s Settings) ExactHosts() []string {
 	return hosts
 }
 
+// CanMatch reports whether a pattern, in lower case, can match an ECR host, so
+// that a mistyped domain does not make a rule silently mean nothing.
+func CanMatch(pattern string) bool {
+	for _, host := range registry.Samples() {
+		if matches(pattern, host) || matches(filled(pattern, host), host) {
+			return true
+		}
+	}
+	return false
+}
+
+// filled puts the account and the region of a sample host where the pattern has
+// others, or parts of others: only the rest of a host is known beforehand.
+func filled(pattern, host string) string {
+	p, h := strings.Split(pattern, "."), strings.Split(host, ".")
+	if len(p) != len(h) || host == pattern {
+		return pattern
+	}
+	const digits = "0123456789*"
+	if strings.Trim(p[0], digits) == "" && len(strings.ReplaceAll(p[0], "*", "")) <= len(h[0]) &&
+		(strings.Contains(p[0], "*") || len(p[0]) == len(h[0])) {
+		p[0] = h[0]
+	}
+	for i := 1; i < len(h); i++ {
+		// The region is the one label that holds digits.
+		if strings.ContainsAny(h[i], digits) && (strings.Contains(p[i], "*") || registry.SamePartition(p[i], h[i])) {
+			p[i] = h[i]
+		}
+	}
+	return strings.Join(p, ".")
+}
+
 // matches reports whether a host matches a pattern in which * stands for any
 // run of characters without a dot, label by label.
 func matches(pattern, host string) bool {

@@ -108,12 +108,13 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Where + ": " + e.What }
 
-// Load reads the environment and the configuration file. The error, if any, is
-// an *[Error]; beside it the settings hold what could be read, so that a caller
-// can still say that a host is not ours.
+// Load reads the environment and the configuration file. Beside an error the
+// settings hold what could be read, so that a caller can still say whether a
+// host is ours.
 //
 // parse is called when a configuration file exists whose content it has not
-// seen before; nil stands for "not now", and such a file is then [ErrUnparsed].
+// seen before. The error is then an *[Error]. With nil in its place such a file
+// is an error without words, for a caller that will let another one Load.
 func Load(env LookupEnv, parse Parser) (Settings, error) {
 	s := Settings{
 		LookupEnv: env,
@@ -142,7 +143,8 @@ func Load(env LookupEnv, parse Parser) (Settings, error) {
 
 func fromEnv(s *Settings) error {
 	if v := value(s.LookupEnv, EnvFallback); v != "" {
-		s.Fallback = v
+		// Checked where it is used: it is no concern of our own registries.
+		s.Fallback = strings.TrimPrefix(v, HelperPrefix)
 	}
 	if v := value(s.LookupEnv, EnvTimeout); v != "" {
 		d, err := ParseTimeout(v)
@@ -197,6 +199,25 @@ func ParseTimeout(v string) (time.Duration, error) {
 func value(env LookupEnv, name string) string {
 	v, _ := env(name)
 	return v
+}
+
+// HelperPrefix begins the name of every credential helper's program.
+const HelperPrefix = "docker-credential-"
+
+// ValidHelperName reports whether s can be the name of a credential helper
+// without its prefix. A path is none: it would run a program that no client
+// calls by that name.
+func ValidHelperName(s string) bool {
+	if s == "" || s[0] == '-' || strings.Trim(s, ".") == "" {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !('a' <= c && c <= 'z') && !('A' <= c && c <= 'Z') && !('0' <= c && c <= '9') && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 // truthy is as generous as people are.

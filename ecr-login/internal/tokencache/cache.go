@@ -92,6 +92,11 @@ func (c Cache) AddHost(k Key, host string) error {
 		return err
 	}
 	defer unlock()
+	return c.NoteHost(k, host)
+}
+
+// NoteHost is AddHost for a caller that holds the key's lock.
+func (c Cache) NoteHost(k Key, host string) error {
 	e, ok := c.Get(k)
 	if !ok || slices.Contains(e.Hosts, host) {
 		return nil
