@@ -211,13 +211,8 @@ func ValidHelperName(s string) bool {
 	if s == "" || s[0] == '-' || strings.Trim(s, ".") == "" {
 		return false
 	}
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !('a' <= c && c <= 'z') && !('A' <= c && c <= 'Z') && !('0' <= c && c <= '9') && c != '-' && c != '_' && c != '.' {
-			return false
-		}
-	}
-	return true
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+	return strings.Trim(s, letters) == ""
 }
 
 // truthy is as generous as people are.
