@@ -252,6 +252,32 @@ func toldOfNetworks() []told {
 	}
 }
 
+func TestWhatWillNotChangeIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	want := map[string]int{
+		"the certificate is of an unknown authority": 1, "the certificate has expired": 1, "TLS is spoken to who does not": 1, "TLS fails at the other end": 1,
+		"the proxy wants a password": 1, "the proxy forbids it": 1, "the proxy cannot reach it": 3, "the proxy is gone": 3, "nobody listens": 3,
+		"there is no such region": 1,
+	}
+	for _, test := range toldOfNetworks() {
+		attempts, ok := want[test.name]
+		if !ok {
+			continue
+		}
+		delete(want, test.name)
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, awstest.Options{})
+			if o := w.fetch(test.prepare(w)); o.Call.Attempts != attempts {
+				t.Errorf("%d attempts, want %d: %s", o.Call.Attempts, attempts, o.Sentence)
+			}
+		})
+	}
+	if len(want) > 0 {
+		t.Errorf("no such tests: %v", want)
+	}
+}
+
 // silence is an address where connections are taken and nothing is said.
 func silence(t *testing.T) string {
 	t.Helper()

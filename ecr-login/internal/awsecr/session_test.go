@@ -1,6 +1,7 @@
 package awsecr
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -207,6 +208,15 @@ func toldOfSessions() []told {
 			reason: BadAnswer, transient: true, prepare: func(w *world) spec {
 				sso(w, "corp", 0, nil)
 				w.aws.Inject(awstest.OpSSORoleCredentials, awstest.Fault{Kind: awstest.Null})
+				return spec{}
+			},
+		},
+		{
+			name:   "the portal answers without keys",
+			want:   "AWS SSO gave an answer that cannot be used: it holds nothing; hint: see whether a proxy, a login page of the network or AWS_ENDPOINT_URL stands between here and AWS",
+			reason: BadAnswer, transient: true, prepare: func(w *world) spec {
+				sso(w, "corp", 0, nil)
+				w.aws.Inject(awstest.OpSSORoleCredentials, awstest.Fault{Hook: sayJSON(http.StatusOK, "{}")})
 				return spec{}
 			},
 		},

@@ -200,6 +200,17 @@ func TestAnInstanceWithALowHopLimitIsAskedTheOldWay(t *testing.T) {
 	}
 }
 
+func TestTheSDKsWarningsStayOffStandardError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awstest.Options{})
+	w.aws.SetInstance(&awstest.Instance{RoleARN: pull, AllowV1: true})
+	// It warns that it falls back to the old way; fetch looks at standard error.
+	w.aws.Inject(awstest.OpMetadataToken, awstest.Fault{Kind: awstest.Refuse, Status: 403})
+	if o := w.fetch(spec{}); o.Sentence != "" {
+		t.Error(o.Sentence)
+	}
+}
+
 func TestADeadMetadataServiceDoesNotHoldUpOtherCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, awstest.Options{}).alice().set("AWS_DEFAULTS_MODE", "auto")

@@ -23,7 +23,7 @@ const (
 
 // loadShared reads the two files that profiles live in. A file that is not
 // there or not ours to read is empty, as it is for the SDK.
-func loadShared(env environment, home func() (string, error)) (*sharedFiles, error) {
+func (r *fileReader) loadShared(env environment, home func() (string, error)) (*sharedFiles, error) {
 	var f sharedFiles
 	for _, file := range [...]struct {
 		into     *iniFile
@@ -42,7 +42,7 @@ func loadShared(env environment, home func() (string, error)) (*sharedFiles, err
 			}
 			path = fspath.Join(dir, ".aws", file.name)
 		}
-		text, err := readShared(path)
+		text, err := r.readShared(path)
 		if err != nil {
 			return nil, err
 		}
@@ -53,11 +53,11 @@ func loadShared(env environment, home func() (string, error)) (*sharedFiles, err
 	return &f, nil
 }
 
-func readShared(path string) (string, error) {
+func (r *fileReader) readShared(path string) (string, error) {
 	if path == os.DevNull {
 		return "", nil
 	}
-	text, err := readRegular(path, maxSharedFile)
+	text, err := r.read(path, maxSharedFile)
 	if absent(err) {
 		return "", nil
 	}
@@ -69,6 +69,33 @@ func readShared(path string) (string, error) {
 
 func absent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// fileReader reads files and remembers what they looked like.
+type fileReader struct{ stamps []stamp }
+
+// stamp is a file as it was before it was read; info is nil if there was none.
+type stamp struct {
+	path string
+	info fs.FileInfo
+}
+
+func (r *fileReader) read(path string, limit int64) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		info = nil
+	}
+	r.stamps = append(r.stamps, stamp{path, info})
+	return readRegular(path, limit)
+}
+
+// same reports whether the file still looks as it did.
+func (s stamp) same() bool {
+	info, err := os.Stat(s.path)
+	if err != nil || s.info == nil {
+		return err != nil && s.info == nil
+	}
+	return os.SameFile(info, s.info) && info.Size() == s.info.Size() && info.ModTime().Equal(s.info.ModTime())
 }
 
 var errNotRegular = errors.New("not a regular file")

@@ -65,6 +65,7 @@ type Identity struct {
 	sso     SSODetails
 	mfa     string
 	fields  []field
+	stamps  []stamp
 }
 
 // SSODetails is where an identity from IAM Identity Center comes from.
@@ -96,7 +97,7 @@ func Resolve(in Inputs) (Identity, error) {
 	}
 	r.endpoint("endpoint of ecr", "ECR", false)
 	r.endpoint("endpoint of ecr public", "ECR PUBLIC", false)
-	r.id.fields = r.fields
+	r.id.fields, r.id.stamps = r.fields, r.stamps
 	return r.id, nil
 }
 
@@ -106,6 +107,18 @@ func Resolve(in Inputs) (Identity, error) {
 // environment or in a profile count by their ID, and a web identity or
 // container token that is no JWT counts as it is.
 func (id Identity) Fingerprint() [sha256.Size]byte { return digest(id.fields) }
+
+// Unchanged reports whether the files that the identity was worked out from
+// still look as they did then. Who keeps a token asks after obtaining it: a file
+// that was changed and changed back meanwhile may have made it somebody else's.
+func (id Identity) Unchanged() bool {
+	for _, s := range id.stamps {
+		if !s.same() {
+			return false
+		}
+	}
+	return true
+}
 
 // Kind tells where the first credentials come from.
 func (id Identity) Kind() Kind { return id.kind }

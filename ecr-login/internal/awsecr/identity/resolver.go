@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"crypto/sha256"
+	"os"
 	"strconv"
 	"strings"
 
@@ -12,9 +14,11 @@ type resolver struct {
 	in  Inputs
 	env environment
 
-	explicit bool // the profile was chosen by Inputs.Profile
+	config   string // the text of the config file
+	explicit bool   // the profile was chosen by Inputs.Profile
 	top      *profile
 
+	fileReader
 	material
 	id Identity
 }
@@ -32,7 +36,7 @@ func (r *resolver) load() error {
 	if err := r.env.check(); err != nil {
 		return err
 	}
-	files, err := loadShared(r.env, r.home)
+	files, err := r.loadShared(r.env, r.home)
 	if err != nil {
 		return err
 	}
@@ -44,6 +48,7 @@ func (r *resolver) load() error {
 	if name == "" {
 		name = "default"
 	}
+	r.config = files.config.text
 	reader := profileReader{files: files}
 	top, exists, err := reader.read(name)
 	switch {
@@ -161,7 +166,7 @@ func (r *resolver) webIdentity(file, role, session, profile string) error {
 	if role == "" {
 		return uncertain("a web identity token is configured without a role")
 	}
-	token, err := readRegular(file, maxTokenFile)
+	token, err := r.read(file, maxTokenFile)
 	if err != nil {
 		return &uncertainError{"the web identity token cannot be read", err}
 	}
@@ -201,7 +206,7 @@ func (r *resolver) sso(p *profile) error {
 	r.add("SSO region", d.Region)
 	r.add("account", d.AccountID)
 	r.add("role name", d.RoleName)
-	r.add("home", home)
+	r.add("home", absolute(home))
 	r.endpoint("endpoint of sso", "SSO", true)
 	return nil
 }
@@ -213,11 +218,15 @@ func (r *resolver) process(p *profile) {
 	r.addSecret("command", p.process)
 	r.add("profile", p.name)
 	r.add("config file", absolute(p.processFile))
+	// It may be an AWS tool that reads other profiles of the same file.
+	text := sha256.Sum256([]byte(r.config))
+	r.add("config text", string(text[:]))
 	home, _ := r.home() // without one the command gets along, or fails
-	r.add("home", home)
+	r.add("home", absolute(home))
 	if relativeCommand(p.process) {
 		r.add("working directory", absolute("."))
 	}
+	r.program(p.process)
 	// The command inherits the environment, where these speak to AWS tools,
 	// and where it may look up variables of its own.
 	for _, name := range [...]string{
@@ -241,18 +250,47 @@ func absolute(path string) string {
 	return path
 }
 
-// relativeCommand tells whether what a command line runs depends on the
-// working directory, as far as a glance can tell.
+// relativeCommand tells whether what a command line runs or reads depends on
+// the working directory, as far as a glance can tell: a word of it is a path
+// that is not absolute, or the name of something that is there.
 func relativeCommand(command string) bool {
-	for _, word := range strings.Fields(command) {
-		word = strings.TrimLeft(word, `"'(`)
-		if strings.HasPrefix(word, "./") || strings.HasPrefix(word, "../") ||
-			strings.HasPrefix(word, `.\`) || strings.HasPrefix(word, `..\`) {
+	for _, word := range words(command) {
+		if fspath.IsAbs(word) || strings.Contains(word, "://") {
+			continue
+		}
+		if strings.ContainsAny(word, `/\`) {
+			return true
+		}
+		if _, err := os.Lstat(word); err == nil {
 			return true
 		}
 	}
-	first, _, _ := strings.Cut(strings.TrimLeft(command, ` "'(`), " ")
-	return strings.ContainsAny(first, `/\`) && !fspath.IsAbs(first)
+	return false
+}
+
+// words takes a command line apart at whatever may stand between a path and the
+// rest.
+func words(command string) []string {
+	return strings.FieldsFunc(command, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'`=:;,|&()<>", r) })
+}
+
+// program notes which program a command line that names it without a path would
+// run: with another PATH it is another program.
+func (r *resolver) program(command string) {
+	all := words(command)
+	if len(all) == 0 || strings.ContainsAny(all[0], `/\`) {
+		return
+	}
+	path := r.env.get("PATH")
+	for _, dir := range strings.Split(path, string(os.PathListSeparator)) {
+		file := fspath.Join(dir, all[0])
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
+			r.add("program", absolute(file))
+			return
+		}
+	}
+	// A word of the shell's own, or Windows with its endings.
+	r.add("variable PATH", path)
 }
 
 // variablesIn returns the names of environment variables that a command line
@@ -293,7 +331,7 @@ func (r *resolver) container() error {
 	token := r.env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN")
 	if file := r.env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); file != "" {
 		var err error
-		if token, err = readRegular(file, maxTokenFile); err != nil {
+		if token, err = r.read(file, maxTokenFile); err != nil {
 			return &uncertainError{"the container authorization token cannot be read", err}
 		}
 	}
