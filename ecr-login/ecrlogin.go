@@ -136,8 +136,17 @@ func (c *Client) token(ctx context.Context, found *lookup.Found, n Need) (token.
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	unlock := c.lock(ctx, budget/lockShare, found)
-	defer unlock()
-	if found.Again(); good() {
+	defer func() { unlock() }()
+	if same := found.Again(); !same && n.Endpoint == "" {
+		// Somebody else's token is wanted now, and with it another lock.
+		unlock()
+		unlock = c.lock(ctx, budget/lockShare, found)
+		found.Again()
+	}
+	if n.Endpoint != "" {
+		found.Forgo()
+	}
+	if good() {
 		c.remember(found, n, found.Cache.NoteHost)
 		return found.Entry.Token, nil
 	}
@@ -182,7 +191,7 @@ func (c *Client) lock(ctx context.Context, patience time.Duration, found *lookup
 }
 
 func (c *Client) keep(found *lookup.Found, t token.Token, n Need) {
-	if !found.SameIdentity(c.settings) {
+	if !found.Certain() {
 		c.about(found).WithError(found.IdentityErr).Debug("the token is not kept, for its owner cannot be told for certain")
 		return
 	}

@@ -61,7 +61,7 @@ func readRequest(ctx context.Context, verb string, in io.Reader) ([]byte, error)
 		return input, nil
 	}
 	server, err := request.Server(input)
-	if errors.Is(err, request.ErrMalformed) && verb == credentials.ActionGet {
+	if (errors.Is(err, request.ErrMalformed) || errors.Is(err, request.ErrTooLong)) && verb == credentials.ActionGet {
 		// Not a registry of ours for certain, and nobody else's either.
 		return nil, credentials.NewErrCredentialsNotFound()
 	}
@@ -240,6 +240,7 @@ func (h *helper) notOurs(verb, server string) error {
 // password in front of an at sign.
 func shown(server string) string {
 	const most = 100
+	server, _, _ = strings.Cut(server, "?")
 	if i := strings.LastIndexByte(server, '@'); i >= 0 {
 		server = server[i+1:]
 	}

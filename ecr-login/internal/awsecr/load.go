@@ -78,6 +78,9 @@ func (f Fetcher) loadConfig(ctx context.Context, r Request, w *watch) (aws.Confi
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.Backoff = retry.BackoffDelayerFunc(f.retryDelay) })
 		}))
 	}
+	if err := endless(); err != nil {
+		return aws.Config{}, &loadError{err}
+	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return aws.Config{}, &loadError{err}

@@ -113,8 +113,8 @@ func (c *call) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case credentials.IsErrCredentialsNotFound(err):
-		return err
+	case credentials.IsErrCredentialsNotFound(err), credentials.IsErrCredentialsNotFoundMessage(c.failed):
+		return credentials.NewErrCredentialsNotFound()
 	case c.helper.ctx.Err() != nil:
 		return fmt.Errorf("the fallback helper %s did not answer in time; hint: raise AWS_ECR_TIMEOUT or see why it hangs", name)
 	case c.failed != "":

@@ -7,7 +7,9 @@
 package logfile
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -123,7 +125,15 @@ func (w *writer) open() *os.File {
 	path := filepath.Join(w.options.Dir, Name)
 	f, err := privatefile.Append(path)
 	if err != nil {
-		return nil
+		// Another user's, as root leaves it behind with HOME kept. In a folder
+		// of ours it can be put aside; elsewhere the renaming fails.
+		foreign := errors.Is(err, privatefile.ErrForeign) || errors.Is(err, fs.ErrPermission)
+		if !foreign || os.Rename(path, path+".foreign") != nil {
+			return nil
+		}
+		if f, err = privatefile.Append(path); err != nil {
+			return nil
+		}
 	}
 	if !w.full(f) {
 		return f

@@ -30,6 +30,8 @@ type Found struct {
 	// Entry is the cached token, whatever its age, if Hit.
 	Entry tokencache.Entry
 	Hit   bool
+
+	settings settings.Settings
 }
 
 // Choice is an identity that a caller asks for in the place of the rule that
@@ -46,22 +48,40 @@ func Find(s settings.Settings, server string, c Choice) (Found, error) {
 	if c != (Choice{}) {
 		m.Rule.Profile, m.Rule.RoleARN, m.Rule.ExternalID = c.Profile, c.RoleARN, c.ExternalID
 	}
-	f := Found{Match: m}
-	f.Identity, f.IdentityErr = identity.Resolve(inputs(s, m.Rule))
-	if f.IdentityErr == nil && !s.CacheDisabled {
-		f.Cache = tokencache.New(s.Dir)
-	}
-	f.Key = tokencache.NewKey(f.Identity.Fingerprint(), m.Registry.Endpoint)
+	f := Found{Match: m, settings: s}
 	f.Again()
 	return f, nil
 }
 
-// List returns the hosts that have a living token or that the configuration
-// names without a pattern, with the user name of each.
+// Again resolves the identity and looks into the cache once more: while a
+// caller waited for a lock another process had time to fetch, and a person to
+// edit a profile. It reports whether the key is still the same.
+func (f *Found) Again() (same bool) {
+	before := f.Key
+	f.Identity, f.IdentityErr = identity.Resolve(inputs(f.settings, f.Rule))
+	f.Cache = tokencache.Cache{}
+	if f.IdentityErr == nil && !f.settings.CacheDisabled {
+		f.Cache = tokencache.New(f.settings.Dir)
+	}
+	f.Key = tokencache.NewKey(f.Identity.Fingerprint(), f.Registry.Endpoint)
+	f.Entry, f.Hit = f.Cache.Get(f.Key)
+	return f.Key == before
+}
+
+// List returns the hosts that a living token has served and that the
+// configuration names without a pattern, with the user name of each. An alias
+// that the configuration no longer has is left out: a client that lists asks
+// for each host, and gives up on all when one fails.
 func List(s settings.Settings, now time.Time) map[string]string {
 	hosts := map[string]string{}
 	if !s.CacheDisabled {
-		hosts = tokencache.New(s.Dir).Hosts(now)
+		for t := range tokencache.New(s.Dir).Served(now) {
+			for _, host := range t.Hosts {
+				if _, err := s.Match(host); err == nil {
+					hosts[host] = t.User
+				}
+			}
+		}
 	}
 	for _, host := range s.ExactHosts() {
 		if _, ok := hosts[host]; !ok {
@@ -75,10 +95,6 @@ func List(s settings.Settings, now time.Time) map[string]string {
 // (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html).
 const user = "AWS"
 
-// Again looks into the cache once more, after another process had time to
-// fetch.
-func (f *Found) Again() { f.Entry, f.Hit = f.Cache.Get(f.Key) }
-
 // Fresh reports whether there is a token that may be served as it is.
 func (f *Found) Fresh(now time.Time) bool { return f.Hit && f.Entry.Token.Fresh(now) }
 
@@ -88,12 +104,16 @@ func (f *Found) Listed() bool { return slices.Contains(f.Entry.Hosts, f.Host) }
 // Forgo has the cache neither asked nor filled.
 func (f *Found) Forgo() { f.Cache, f.Entry, f.Hit = tokencache.Cache{}, tokencache.Entry{}, false }
 
-// SameIdentity resolves the identity once more and reports whether it is still
-// the same: the files that decide it may have changed while a token was
-// fetched, and a token must never be kept under a stranger's key.
-func (f *Found) SameIdentity(s settings.Settings) bool {
-	now, err := identity.Resolve(inputs(s, f.Rule))
-	return err == nil && f.IdentityErr == nil && now.Fingerprint() == f.Identity.Fingerprint()
+// Certain reports whether the identity is still the same and nothing that
+// decides it was touched since it was resolved: files may change, even there
+// and back, while a token is fetched, and a token must never be kept under a
+// stranger's key.
+func (f *Found) Certain() bool {
+	if f.IdentityErr != nil || !f.Identity.Unchanged() {
+		return false
+	}
+	now, err := identity.Resolve(inputs(f.settings, f.Rule))
+	return err == nil && now.Fingerprint() == f.Identity.Fingerprint()
 }
 
 func inputs(s settings.Settings, r settings.Rule) identity.Inputs {

@@ -156,7 +156,7 @@ func TestAnIdentityThatCannotBeToldKeepsOutOfTheCache(t *testing.T) {
 	if _, err := os.Stat(s.Dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("something was kept: %v", err)
 	}
-	if f.SameIdentity(s) {
+	if f.Certain() {
 		t.Error("nobody is the same as nobody")
 	}
 }
@@ -165,15 +165,15 @@ func TestAnIdentityThatChangesMeanwhileIsNoticed(t *testing.T) {
 	t.Parallel()
 	s, home := alice(t)
 	f := find(t, s, german, lookup.Choice{})
-	if !f.SameIdentity(s) {
+	if !f.Certain() {
 		t.Error("nothing has changed")
 	}
 	profile(t, home, "prod", "AKIAOTHEROTHEROTHER0")
-	if f.SameIdentity(s) {
+	if f.Certain() {
 		t.Error("the profile's key has changed")
 	}
 	profile(t, home, "test", "AKIAPRODPRODPRODPRD0")
-	if f.SameIdentity(s) {
+	if f.Certain() {
 		t.Error("the profile is gone")
 	}
 }

@@ -130,6 +130,23 @@ func MkdirAll(dir string) error {
 	return os.Chmod(dir, dirMode)
 }
 
+// Sweep removes from dir the temporary files of writers that died.
+func Sweep(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, d := range entries {
+		if !IsTemp(d.Name()) {
+			continue
+		}
+		// Judged by the wall clock, for that is what stamped the file.
+		if info, err := d.Info(); err == nil && time.Since(info.ModTime()) > TempLife {
+			_ = os.Remove(fspath.Join(dir, d.Name())) // a leftover that stays does no harm
+		}
+	}
+}
+
 // IsTemp reports whether name is that of a file being written.
 func IsTemp(name string) bool { return strings.HasPrefix(name, TempPrefix) }
 

@@ -12,11 +12,15 @@ import (
 // some 4 KiB.
 const MaxSize = 64 << 10
 
+// maxServer bounds a server address: a host has up to 253 characters, and the
+// repository that some clients put behind it up to 255.
+const maxServer = 4 << 10
+
 // Errors of a request that cannot be served.
 var (
 	ErrTooLarge = errors.New("the request on standard input is larger than 64 KiB")
-	// ErrMalformed is a server address that no client would send: it holds
-	// control characters or is not UTF-8.
+	// ErrTooLong and ErrMalformed are server addresses that no client would send.
+	ErrTooLong   = errors.New("the server address is longer than 4 KiB")
 	ErrMalformed = errors.New("the server address holds control characters or is not UTF-8")
 )
 
@@ -48,6 +52,9 @@ func Server(input []byte) (string, error) {
 		return "", ErrTooLarge
 	}
 	s := strings.TrimSpace(string(input))
+	if len(s) > maxServer {
+		return "", ErrTooLong
+	}
 	if !utf8.ValidString(s) {
 		return "", ErrMalformed
 	}

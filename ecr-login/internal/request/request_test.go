@@ -84,7 +84,9 @@ func TestServer(t *testing.T) {
 		"DEL":                          {"a\x7fb", "", request.ErrMalformed},
 		"invalid UTF-8":                {"a\xffb", "", request.ErrMalformed},
 		"half a character":             {"a\xc3", "", request.ErrMalformed},
-		"the limit":                    {strings.Repeat("a", request.MaxSize), strings.Repeat("a", request.MaxSize), nil},
+		"the longest address":          {strings.Repeat("a", 4096), strings.Repeat("a", 4096), nil},
+		"an address beyond that":       {strings.Repeat("a", 4097), "", request.ErrTooLong},
+		"the limit":                    {strings.Repeat("a", request.MaxSize), "", request.ErrTooLong},
 		"beyond the limit":             {strings.Repeat("a", request.MaxSize+1), "", request.ErrTooLarge},
 		"beyond the limit with spaces": {"a" + strings.Repeat(" ", request.MaxSize), "", request.ErrTooLarge},
 	} {

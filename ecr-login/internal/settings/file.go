@@ -56,7 +56,9 @@ func (s Settings) ConfigPath() (path string, named bool) {
 	if p := expandHome(value(s.LookupEnv, EnvConfig), s.Home); p != "" {
 		return p, true
 	}
-	if s.Dir == "" {
+	if !fspath.IsAbs(s.Dir) {
+		// A relative cache folder is as good as any; but what happens to lie in
+		// the working directory must not decide whose password goes where.
 		return "", false
 	}
 	return fspath.Join(s.Dir, configName), false
@@ -65,10 +67,14 @@ func (s Settings) ConfigPath() (path string, named bool) {
 // readFile returns the configuration file's content, or nil when there is none.
 func (s Settings) readFile(parse Parser) (*File, error) {
 	path, named := s.ConfigPath()
-	if path == "" {
+	if path == "" || path == os.DevNull {
 		return nil, nil
 	}
-	content, err := ReadFile(path)
+	read := ReadFile
+	if !named {
+		read = readOwn
+	}
+	content, err := read(path)
 	switch {
 	case err == nil:
 	case !named && errors.Is(err, errUnreachable):
@@ -107,10 +113,21 @@ func (s Settings) readFile(parse Parser) (*File, error) {
 			// Kept if it can be; else the next call parses again.
 			if privatefile.MkdirAll(s.Dir) == nil {
 				_ = privatefile.Write(compiledPath, data)
+				privatefile.Sweep(s.Dir)
 			}
 		}
 	}
 	return file, nil
+}
+
+// readOwn is ReadFile for a file that nobody named: it must belong to this user
+// or to root, for it decides whose password goes where.
+func readOwn(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && !ownOrRoots(info) {
+		return nil, privatefile.ErrForeign
+	}
+	return ReadFile(path)
 }
 
 // ReadFile reads a configuration file: a regular one of at most 1 MiB that not

@@ -5,8 +5,14 @@ package settings
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"syscall"
 )
+
+func ownOrRoots(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && (st.Uid == 0 || int(st.Uid) == os.Geteuid())
+}
 
 func writableByAll(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }
 

@@ -2,6 +2,10 @@ package settings
 
 import "io/fs"
 
+// ownOrRoots cannot be told cheaply on Windows, where a profile's access lists
+// decide.
+func ownOrRoots(fs.FileInfo) bool { return true }
+
 // writableByAll cannot be told from mode bits on Windows.
 func writableByAll(fs.FileInfo) bool { return false }
 

@@ -123,18 +123,21 @@ func (c Cache) Forget(host string) (int, error) {
 	return removed, errors.Join(errs...)
 }
 
-// Hosts returns the hosts of all entries that have not expired, with their user
-// names.
-func (c Cache) Hosts(now time.Time) map[string]string {
-	hosts := map[string]string{}
-	for _, e := range c.all() {
-		if e.life.Usable(now) {
-			for _, h := range e.Hosts {
-				hosts[h] = e.User
+// Served is an entry as far as listing it goes.
+type Served struct {
+	User  string
+	Hosts []string
+}
+
+// Served yields the entries that may still be served, in no order.
+func (c Cache) Served(now time.Time) func(yield func(Served) bool) {
+	return func(yield func(Served) bool) {
+		for _, e := range c.all() {
+			if e.life.Usable(now) && !yield(Served{e.User, e.Hosts}) {
+				return
 			}
 		}
 	}
-	return hosts
 }
 
 func (c Cache) write(k Key, e Entry) error {
@@ -198,6 +201,7 @@ func (c Cache) all() []summary {
 // temporary files of writers that died. A file of any other name stays: it is
 // not ours.
 func (c Cache) prune(now time.Time) {
+	privatefile.Sweep(c.tokens())
 	entries, err := os.ReadDir(c.tokens())
 	if err != nil {
 		return
@@ -208,16 +212,9 @@ func (c Cache) prune(now time.Time) {
 			continue
 		}
 		path := fspath.Join(c.tokens(), d.Name())
-		if privatefile.IsTemp(d.Name()) {
-			// Judged by the wall clock, for that is what stamped the file.
-			if time.Since(info.ModTime()) > privatefile.TempLife {
-				_ = os.Remove(path) // a leftover that stays does no harm
-			}
-			continue
-		}
 		if k, ok := keyOf(d.Name()); ok && now.After(info.ModTime()) {
 			if e, ok := read(path, k); !ok || e.Token.Expired(now) {
-				_ = os.Remove(path) // likewise
+				_ = os.Remove(path) // one that stays is looked at again
 			}
 		}
 	}

@@ -90,5 +90,7 @@ func sign(f *os.File, key string) error {
 
 func stripeName(k Key, probe int) string {
 	n := (int(k[0]) + probe) % stripes
-	return strconv.Itoa(n) + ".lock"
+	// With the user's number in it: a lock that another user made, root with
+	// HOME kept perhaps, would be one that this user can never take.
+	return strconv.Itoa(n) + "." + strconv.Itoa(os.Geteuid()) + ".lock"
 }

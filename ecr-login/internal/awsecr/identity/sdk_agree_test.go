@@ -198,5 +198,16 @@ func tablePairs(t *testing.T) [][2][]field {
 	if here.Fingerprint() == there.Fingerprint() {
 		t.Error("a relative command is the same in every working directory")
 	}
-	return append(pairs, [2][]field{here.fields, there.fields})
+	pairs = append(pairs, [2][]field{here.fields, there.fields})
+
+	// The same relative path in two folders: two files.
+	file := world{env: env("AWS_SHARED_CREDENTIALS_FILE", "creds")}
+	inFolder := func() []field {
+		t.Chdir(t.TempDir())
+		if err := os.WriteFile("creds", []byte("[default]\ncredential_process = /bin/creds\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return resolved(t, file, home).fields
+	}
+	return append(pairs, [2][]field{inFolder(), inFolder()})
 }

@@ -109,7 +109,7 @@ func askSDK(name, configFile, credentialsFile string) (v *view, exists bool, err
 }
 
 func askUs(name, configFile, credentialsFile string) (*view, bool, error) {
-	files, err := loadShared(environment{func(k string) (string, bool) {
+	files, err := new(fileReader).loadShared(environment{func(k string) (string, bool) {
 		switch k {
 		case "AWS_CONFIG_FILE":
 			return configFile, true

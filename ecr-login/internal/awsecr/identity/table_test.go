@@ -19,6 +19,7 @@ type source struct {
 	world world
 	other []change // each makes it another identity
 	same  []change // none does
+	text  bool     // the whole text of the config file counts, so every edit makes another identity
 }
 
 func env(pairs ...string) map[string]string {
@@ -280,7 +281,7 @@ func sources() []source {
 			same:  []change{setEnv("AWS_ENDPOINT_URL", "")},
 		},
 		{
-			name: "a credential_process", says: "credential_process (profile p)",
+			name: "a credential_process", says: "credential_process (profile p)", text: true,
 			world: world{in: Inputs{Profile: "p"}, config: "[profile p]\ncredential_process = /bin/creds --for $WHOM %WHAT% ${WHERE:-x}\n"},
 			other: append(endpoints(),
 				inConfig("--for", "--to"), inConfig("/bin/creds", "bin/creds"), setEnv("WHOM", "x"), setEnv("WHAT", "x"), setEnv("WHERE", "x"),
@@ -295,19 +296,42 @@ func sources() []source {
 			same: []change{setEnv("OTHER", "x"), elsewhere()},
 		},
 		{
-			name: "a credential_process, ECR redirected", says: "credential_process (profile p)",
+			name: "a credential_process in the credentials file, ECR redirected", says: "credential_process (profile p)", text: true,
 			world: world{
-				in: Inputs{Profile: "p"}, config: "[profile p]\ncredential_process = /bin/creds\n",
+				in: Inputs{Profile: "p"}, credentials: "[p]\ncredential_process = /bin/creds\n[q]\ncredential_process = /bin/creds\n",
 				env: env("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1", "AWS_ENDPOINT_URL_ECR_PUBLIC", "http://127.0.0.1:1"),
 			},
 			other: []change{
-				setEnv("AWS_ENDPOINT_URL", "http://127.0.0.1:2"), inConfig("/bin", "/sbin"),
-				inConfig("[profile p]\n", "[profile p]\nendpoint_url = http://127.0.0.1:2\n"),
+				setEnv("AWS_ENDPOINT_URL", "http://127.0.0.1:2"), inCredentials("/bin", "/sbin"),
+				inCredentials("[p]\n", "[p]\nendpoint_url = http://127.0.0.1:2\n"),
+				{"another profile with the same command", func(w *world) { w.in.Profile = "q" }},
+				{"another profile in the config file", func(w *world) { w.config = "[profile base]\nregion = eu-west-1\n" }},
 				// This one alone counts as a variable that the command sees.
 				{"an ignored endpoint", func(w *world) {
 					w.env["AWS_ENDPOINT_URL"], w.env["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "http://127.0.0.1:2", "true"
 				}},
 			},
+		},
+		{
+			name: "a credential_process, endpoints ignored", says: "credential_process (profile p)", text: true,
+			world: world{
+				in: Inputs{Profile: "p"}, config: "[profile p]\ncredential_process = /bin/creds -i\n",
+				env: env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
+			},
+			// The command sees it all the same.
+			other: []change{setEnv("AWS_ENDPOINT_URL", "http://127.0.0.1:2")},
+		},
+		{
+			name: "a credential_process found in PATH", says: "credential_process (profile p)", text: true,
+			world: world{in: Inputs{Profile: "p"}, config: "[profile p]\ncredential_process = sh --for me\n", env: env("PATH", "/bin")},
+			// Two names of one folder, as far as anybody can tell without asking.
+			other: []change{setEnv("PATH", "/usr/bin")},
+			same:  []change{setEnv("PATH", "/bin:/nowhere"), setEnv("PATH", "/nowhere:/bin")},
+		},
+		{
+			name: "a credential_process that is not in PATH", says: "credential_process (profile p)", text: true,
+			world: world{in: Inputs{Profile: "p"}, config: "[profile p]\ncredential_process = no-such-program\n", env: env("PATH", "/nowhere")},
+			other: []change{setEnv("PATH", "/elsewhere")},
 		},
 		{
 			name: "SSO of the old style", says: "SSO 111122223333/Admin (profile p)",
