@@ -127,7 +127,7 @@ func toldOfContainers() []told {
 			name:   "the endpoint is gone",
 			want:   "the container credentials endpoint {nobody} does not answer; hint: check AWS_CONTAINER_CREDENTIALS_FULL_URI, and the ECS agent or the EKS Pod Identity agent",
 			reason: ContainerFailed, transient: true, prepare: func(w *world) spec {
-				w.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://"+w.place(nobody(w.t), "{nobody}")+path)
+				w.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://"+w.place(nobody(), "{nobody}")+path)
 				return spec{}
 			},
 		},

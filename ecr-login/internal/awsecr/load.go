@@ -102,6 +102,7 @@ func (f Fetcher) loadConfig(ctx context.Context, r Request, w *watch) (aws.Confi
 		})
 	}
 	cfg.Credentials = provider{cfg.Credentials, sources}
+	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 	return cfg, nil
 }
 

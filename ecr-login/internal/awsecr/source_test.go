@@ -37,7 +37,7 @@ func toldOfInstances() []told {
 			want:   "no AWS credentials found: none in the environment, none in profile default of {home}/.aws/config or {home}/.aws/credentials, and no EC2 instance metadata service answers; hint: run `aws configure` or `aws sso login`, or set AWS_PROFILE; in a container on EC2 raise the hop limit: `aws ec2 modify-instance-metadata-options --instance-id … --http-put-response-hop-limit 2`",
 			reason: NoCredentials, transient: true, prepare: func(w *world) spec {
 				quick(w)
-				w.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://"+w.place(nobody(w.t), "{nobody}"))
+				w.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://"+w.place(nobody(), "{nobody}"))
 				return spec{}
 			},
 		},

@@ -10,11 +10,26 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
+
+// plainBodies hides from net/http that a request's body can write itself. The
+// SDK closes the body as soon as the answer begins, which its WriteTo reports as
+// an error if it is still at work; net/http then closes the connection, and an
+// answer that was on its way is lost and asked for again.
+type plainBodies struct{ client aws.HTTPClient }
+
+// Do sends a request.
+func (c plainBodies) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return c.client.Do(r)
+}
 
 // maxBody bounds what is read of any answer: no AWS API used here answers with
 // a tenth of it, and an answer without end must not eat the memory.
