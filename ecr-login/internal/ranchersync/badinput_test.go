@@ -2,17 +2,21 @@ package ranchersync_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -345,10 +349,13 @@ func TestARancherThatHangsIsGivenUp(t *testing.T) {
 func TestARancherThatIsNotThereIsGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, ranchertest.Options{})
-	gone := httptest.NewServer(w.Server)
-	gone.Close()
-	w.url = gone.URL
-	got := w.run()
+	// No port is taken for this: one that was free a moment ago may belong to
+	// another test's Rancher the next.
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	target := w.target(func(c *cattle.Config) {
+		c.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, refused }}
+	})
+	got := w.run(func(j *ranchersync.Job) { j.Target = target })
 	wantSummary(t, got, "1 !unreachable")
 	wantMessage(t, got, "cannot be reached", "connection refused", "attempts)")
 }

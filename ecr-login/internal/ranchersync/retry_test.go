@@ -343,3 +343,20 @@ func TestARunThatTakesTooLongSaysSo(t *testing.T) {
 	wantSummary(t, got, "1 !interrupted")
 	wantMessage(t, got, "the run took longer than 10m")
 }
+
+func TestATargetThatHangsLeavesTimeForTheOthers(t *testing.T) {
+	t.Parallel()
+	hung, well := newWorld(t, ranchertest.Options{}), newWorld(t, ranchertest.Options{})
+	hung.has(hostA)
+	well.has(hostA)
+	hung.Inject(ranchertest.Fault{Times: -1, Delay: time.Hour})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	report := well.syncer().Run(ctx, []ranchersync.Job{hung.job(), well.job()})
+	if got := report.Targets[1]; got.Failed() || len(got.Registries) != 1 || got.Registries[0].Status != ranchersync.Updated {
+		t.Errorf("the healthy target: %+v", got)
+	}
+	if !report.Targets[0].Failed() {
+		t.Error("the hanging one is in order")
+	}
+}

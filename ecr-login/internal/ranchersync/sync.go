@@ -16,7 +16,7 @@ const DefaultConcurrency = 4
 type Job struct {
 	Target    Target
 	Selection Selection
-	Tokens    TokenOptions // MinLife and Refresh are set by the run
+	Tokens    TokenOptions // MinLife is set by the run, Refresh for a token that its registry refused
 	Create    bool         // add what is missing, of what was asked for
 	Activate  bool         // activate what is inactive
 	Force     bool         // push even what is still good
@@ -105,6 +105,8 @@ func (s *Syncer) Plan(ctx context.Context, jobs []Job) *Plan {
 		plan.jobs = append(plan.jobs, p)
 		all.Go(func() {
 			start := s.Clock.Now()
+			ctx, cancel := planning(ctx, len(jobs))
+			defer cancel()
 			p.err = s.plan(ctx, p, purse)
 			p.took = s.Clock.Now().Sub(start)
 			steps.step()
@@ -112,6 +114,17 @@ func (s *Syncer) Plan(ctx context.Context, jobs []Job) *Plan {
 	}
 	all.Wait()
 	return plan
+}
+
+// planning leaves half of a run's time to carrying out, where there are several
+// targets: those that do not answer must not use up the time of those that do.
+func planning(ctx context.Context, targets int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok || targets < 2 {
+		return ctx, func() {}
+	}
+	half := time.Until(deadline) / 2
+	return context.WithTimeoutCause(ctx, half, errors.New("it took more than half of the run's time to read what is there"))
 }
 
 func (s *Syncer) plan(ctx context.Context, p *jobPlan, purse *purse) error {
@@ -164,6 +177,15 @@ func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
 			return
 		}
 		have.doubt = s.Prober.Probe(ctx, host, tok.User, tok.Password)
+		if errors.Is(have.doubt, ErrTokenRefused) {
+			// A cached token may have been revoked; a new one tells.
+			again := opts
+			again.Refresh = true
+			if fresh, err := purse.token(ctx, host, again); err == nil {
+				have.tok, have.marks = fresh, s.Memory.marks(key, *fresh)
+				have.doubt = s.Prober.Probe(ctx, host, fresh.User, fresh.Password)
+			}
+		}
 		if errors.Is(have.doubt, ErrTokenRefused) {
 			have.err = &Error{Reason: ReasonAWS, Err: have.doubt, Hint: "the AWS identity may not pull from this registry: check its IAM policy and the account"}
 		}

@@ -187,6 +187,7 @@ func (w *world) target(change ...func(*cattle.Config)) *cattle.Target {
 	cfg := cattle.Config{
 		Address: address, AccessKey: accessKey, SecretKey: token.NewPassword(secretKey),
 		Clock: w.clock, Log: w.logger(), Chance: func() float64 { return 0 },
+		RequestTimeout: 5 * time.Second, // no test waits for long, whatever it waits for
 	}
 	for _, c := range change {
 		c(&cfg)

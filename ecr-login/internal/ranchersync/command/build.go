@@ -26,7 +26,7 @@ type builder struct {
 	o          options
 	log        ranchersync.Logger
 	setup      *setup
-	slots      chan struct{}
+	slots      map[string]chan struct{} // by Rancher: one that hangs must not hold up another
 	transports map[string]*http.Transport
 }
 
@@ -62,7 +62,7 @@ func (b *builder) add(src source) error {
 			Address: address, Project: project, AccessKey: src.AccessKey, SecretKey: secret,
 			Email: src.Email, EmailOnUpdate: src.Email != "",
 			Transport: transport, UserAgent: "ecr-login/" + b.deps.Version + " rancher-sync",
-			Clock: b.deps.Clock, Log: b.log, Slots: b.slots, Chance: b.deps.Chance,
+			Clock: b.deps.Clock, Log: b.log, Slots: b.slotsOf(address.String()), Chance: b.deps.Chance,
 		})
 		if err != nil {
 			return err
@@ -78,6 +78,13 @@ func (b *builder) add(src source) error {
 		})
 	}
 	return nil
+}
+
+func (b *builder) slotsOf(rancher string) chan struct{} {
+	if b.slots[rancher] == nil {
+		b.slots[rancher] = make(chan struct{}, b.o.concurrency)
+	}
+	return b.slots[rancher]
 }
 
 // secret is the secret half of the API key.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"text/template"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -87,7 +88,11 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	d.has(hostA)
 	d.DropKey("KEY")
 	s := d.start("--interval", "6h")
-	for !strings.Contains(d.err.String(), "next=") { // the first run has ended
+	for end := time.Now().Add(time.Minute); !strings.Contains(d.err.String(), "next="); { // the first run has ended
+		if time.Now().After(end) {
+			t.Fatalf("no run ended within a minute: %s", d.err.String())
+		}
+		time.Sleep(10 * time.Millisecond)
 		if code, _ := s.get(t, "/ping"); code != 200 {
 			t.Fatal(code)
 		}

@@ -211,7 +211,12 @@ func TestRegistriesAreTriedBeforeTheirTokensArePushed(t *testing.T) {
 			}
 			d.deps.RegistryTransport = transport
 			d.want(d.run("--verify-registry"), tt.code, tt.says)
-			if want := hostA + "/v2/ AWS token for " + hostA; tt.status != 0 && (len(asked) != 1 || asked[0] != want) {
+			// A token that is refused is fetched anew, past the cache, and tried once more.
+			times := 1
+			if tt.status == 401 || tt.status == 403 {
+				times = 2
+			}
+			if want := hostA + "/v2/ AWS token for " + hostA; tt.status != 0 && (len(asked) != times || asked[0] != want) {
 				t.Errorf("asked %q", asked)
 			}
 			if p, _ := d.Pull(d.project, hostA); (p.Password != "old") != tt.pushed {

@@ -38,7 +38,7 @@ func resolve(d Deps, o options, log ranchersync.Logger) (*setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := builder{deps: d, o: o, log: log, setup: s, slots: make(chan struct{}, o.concurrency), transports: map[string]*http.Transport{}}
+	b := builder{deps: d, o: o, log: log, setup: s, slots: map[string]chan struct{}{}, transports: map[string]*http.Transport{}}
 	for _, src := range sources {
 		if err := b.add(src); err != nil {
 			return nil, at(src.Where, err)
