@@ -76,6 +76,10 @@ func (t *tokens) get(ctx context.Context, host string, o ranchersync.TokenOption
 		Life: o.MinLife, Fetch: o.Refresh, Endpoint: o.Endpoint, Unlisted: unlisted,
 		Identity: ecrlogin.Identity{Profile: o.Profile, RoleARN: o.RoleARN},
 	})
+	var bad *ecrlogin.SettingsError
+	if errors.As(err, &bad) {
+		return creds, &ranchersync.Error{Reason: ranchersync.ReasonConfig, Err: bad}
+	}
 	var e *ecrlogin.Error
 	if errors.As(err, &e) {
 		return creds, hinted{e, e.Cause, e.Hint}

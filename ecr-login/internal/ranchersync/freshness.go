@@ -9,6 +9,8 @@ import (
 const (
 	// usualLife is how long ECR's tokens live.
 	usualLife = 12 * time.Hour
+	// longestLife is beyond every token of ECR and of what is compatible with it.
+	longestLife = 2 * usualLife
 	// margin is how much longer than until the next run a pushed token must
 	// live: time for retries, for a timer that is late, and for pulls under way.
 	margin = time.Hour
@@ -31,6 +33,9 @@ func needed(interval time.Duration) time.Duration {
 func (p pushed) suffices(now time.Time, need time.Duration) bool {
 	if now.Before(p.At) {
 		return false // the clock was set back: its age is not known
+	}
+	if p.life() > longestLife {
+		return false // no token lives as long: whoever wrote that down was mistaken
 	}
 	if life := p.life(); life < need {
 		need = time.Duration(float64(life) * (float64(need) / float64(usualLife)))

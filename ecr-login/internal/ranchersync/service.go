@@ -80,10 +80,15 @@ func (s *Service) Observe(r *Report) {
 func (st *standing) keep(t TargetReport, now time.Time) {
 	tokens := make(map[tokenPlace]held, len(t.Registries))
 	for _, e := range t.Registries {
+		place := tokenPlace{e.Registry, e.CredentialID}
 		if e.Expires == nil {
+			// Of a push that failed it is not known what is there now, but it is
+			// nothing better than before.
+			if known, ok := st.tokens[place]; ok && e.Error != nil {
+				tokens[place] = known
+			}
 			continue
 		}
-		place := tokenPlace{e.Registry, e.CredentialID}
 		tok := held{*e.Expires, e.Expires.Sub(now)}
 		if known, ok := st.tokens[place]; ok && known.expires.Equal(tok.expires) {
 			tok.life = known.life

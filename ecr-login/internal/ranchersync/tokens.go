@@ -31,7 +31,8 @@ type TokenOptions struct {
 }
 
 // Tokens is where tokens come from. Its methods are called concurrently.
-// Every error counts as AWS's; one with a method Hint() string brings its remedy.
+// Every error counts as AWS's unless it is an *[Error]; one with a method
+// Hint() string brings its remedy.
 type Tokens interface {
 	// Token returns a token that opens host.
 	Token(ctx context.Context, host string, opts TokenOptions) (Token, error)
@@ -105,6 +106,10 @@ func (p *purse) token(ctx context.Context, host string, opts TokenOptions) (*Tok
 func awsError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return &Error{Reason: ReasonInterrupted, Err: err}
+	}
+	var own *Error
+	if errors.As(err, &own) {
+		return err // it says itself whose fault it is
 	}
 	return &Error{Reason: ReasonAWS, Err: err, Hint: HintOf(err)}
 }

@@ -60,7 +60,14 @@ func (s *survey) push(ctx context.Context, e *ranchersync.Entry, p ranchersync.P
 		method: http.MethodPut, path: credentialsPath + "/" + url.PathEscape(e.Credential),
 		body: body,
 	}
-	err := s.repeat(ctx, put, ignore)
+	var got credentialJSON
+	err := s.repeat(ctx, put, one(&got))
+	if err == nil && (got.ID != e.Credential || got.PublicValue != p.User) {
+		// The secret cannot be read back, so this is the one proof that the
+		// write arrived: something in between may answer 200 in Rancher's place.
+		return ranchersync.Errorf(ranchersync.ReasonAnswer, "the answer to the update of credential %s is not that credential", e.Credential).
+			WithHint("see what stands between here and Rancher, and run again")
+	}
 	if isStatus(err, http.StatusNotFound) {
 		return &ranchersync.Error{
 			Reason: ranchersync.ReasonMissing, Err: err,

@@ -21,11 +21,14 @@ const (
 type backoff struct {
 	c     *client
 	next  time.Duration
-	spent time.Duration
+	spent time.Duration // in waiting
+	begun time.Time
 	tries int
 }
 
-func (c *client) backoff() *backoff { return &backoff{c: c, next: firstWait, tries: 1} }
+func (c *client) backoff() *backoff {
+	return &backoff{c: c, next: firstWait, begun: c.Clock.Now(), tries: 1}
+}
 
 // wait waits for the next attempt after err. It reports false when there shall
 // be none: patience has run out, or ctx has ended.
@@ -34,7 +37,9 @@ func (b *backoff) wait(ctx context.Context, err error) bool {
 	if asked := askedToWait(err); asked > d {
 		d = asked
 	}
-	if b.spent+d > b.c.Patience {
+	// The requests themselves count as well, each of which may hang; a clock that
+	// is set back meanwhile only makes the waits count alone.
+	if max(b.spent, b.c.Clock.Now().Sub(b.begun))+d > b.c.Patience {
 		return false
 	}
 	b.c.Log.Log(ctx, slog.LevelWarn, "trying again", "target", b.c.name(), "after", d.Round(time.Millisecond).String(), "because", err.Error())

@@ -132,7 +132,8 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return &ranchersync.Error{Reason: ranchersync.ReasonInterrupted, Err: context.Cause(ctx)}
 	}
-	e := ranchersync.Errorf(ranchersync.ReasonUnreachable, "Rancher at %s cannot be reached: %w", c.Address, err)
+	// What a broken server sends may be quoted in it, and with it our keys.
+	e := ranchersync.Errorf(ranchersync.ReasonUnreachable, "Rancher at %s cannot be reached: %w", c.Address, shownError{err, c.show(err.Error())})
 	var (
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
@@ -156,6 +157,15 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	}
 	return e
 }
+
+// shownError is an error with words that are fit to be shown.
+type shownError struct {
+	error
+	words string
+}
+
+func (e shownError) Error() string { return e.words }
+func (e shownError) Unwrap() error { return e.error }
 
 // finalError marks an exchange that failed for a reason that does not pass.
 type finalError struct{ error }

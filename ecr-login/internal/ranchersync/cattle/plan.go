@@ -103,11 +103,11 @@ func (s *survey) planFor(r *reg, parsed registry.Registry, want ranchersync.Want
 	case len(idle) > 0:
 		use(e, idle[0])
 		return leave(e, want, "credential "+idle[0].id, idle[0].state, idle[0].failure)
-	case want.Create:
-		e.Action, e.Why = ranchersync.Create, "the registry has no credential"
 	case parsed.Service == registry.Public && !want.Asked:
 		e.Action = ranchersync.Skip
 		e.Warnings = append(e.Warnings, "the public registry has no credential, and pulls need none")
+	case want.Create:
+		e.Action, e.Why = ranchersync.Create, "the registry has no credential"
 	default:
 		return failing(e, ranchersync.Errorf(ranchersync.ReasonMissing, "registry %s has no credential", r.id).
 			WithHint("add one in Rancher, or let --create do it"))

@@ -120,6 +120,9 @@ const exitCodes = `Exit codes:
 // flagError adds to an error about flags which flag may have been meant.
 func flagError(f *pflag.FlagSet, err error) error {
 	e := &ranchersync.Error{Reason: ranchersync.ReasonConfig, Err: err, Hint: "see rancher-sync --help"}
+	if text, _, cut := strings.Cut(err.Error(), "="); cut {
+		e.Err = errors.New(text) // what was given may be a secret behind a mistyped flag
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
 		best, bestDistance := "", 4

@@ -121,6 +121,22 @@ type closed struct{}
 
 func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
+// full is a file on a disk that has no room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestAFullDiskBehindTheOutputLetsNoTokenDie(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).inRancher()
+	d.has(hostA)
+	d.deps.Out = full{}
+	d.want(d.run(), 1, "no space left")
+	if p, _ := d.Pull(d.project, hostA); p.Password == "old" {
+		t.Error("nothing was pushed")
+	}
+}
+
 func TestAReportThatCannotBeWrittenIsAFailure(t *testing.T) {
 	t.Parallel()
 	for _, output := range []string{"text", "json"} {

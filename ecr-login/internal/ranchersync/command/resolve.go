@@ -208,6 +208,12 @@ func (s *setup) keys(d Deps, o options, t *source) error {
 	if t.AccessKey != "" && secretGiven {
 		return nil
 	}
+	half := (d.env("PLATFORM_ACCESS_KEY") == "") != (d.env("PLATFORM_SECRET_KEY") == "")
+	if half && o.url == "" && o.accessKey == "" && !secretGiven && d.env("PLATFORM_URL") != "" {
+		// The keys of CATTLE_URL must not go to another Rancher by an oversight.
+		return configError("of PLATFORM_ACCESS_KEY and PLATFORM_SECRET_KEY only one is set, though PLATFORM_URL is").
+			WithHint("set both")
+	}
 	missing := "no API key for Rancher: CATTLE_ACCESS_KEY and CATTLE_SECRET_KEY are not set"
 	// A container with several agent roles has a key for each; that of the role
 	// environment is the one that may write registries.

@@ -3,11 +3,13 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 
 	"ecr-credential-helper/ecr-login/internal/ranchersync"
 	"ecr-credential-helper/ecr-login/internal/ranchersync/cattle"
@@ -97,14 +99,16 @@ func once(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersync.
 	}
 	plan := syncer.Plan(ctx, s.jobs)
 	var report *ranchersync.Report
+	var unsaid error // a full disk behind standard output must not let tokens die
 	if o.dryRun {
 		report = syncer.Preview(plan)
 	} else {
 		if preview := syncer.Preview(plan); o.output == "text" && preview.Totals.Planned > 0 {
 			// Said before it is done, so that whoever sees it can still stop it.
 			pen.plan(preview, false)
-			if err := flush(); err != nil {
-				return &exitError{ranchersync.ExitFailed, err}
+			unsaid = flush()
+			if errors.Is(unsaid, syscall.EPIPE) || errors.Is(unsaid, io.ErrClosedPipe) {
+				return &exitError{ranchersync.ExitFailed, unsaid} // who was to see it has gone
 			}
 		}
 		report = syncer.Apply(ctx, plan)
@@ -121,6 +125,9 @@ func once(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersync.
 	}
 	if err == nil {
 		err = flush()
+	}
+	if err == nil {
+		err = unsaid
 	}
 	if err != nil {
 		return &exitError{ranchersync.ExitFailed, err}
