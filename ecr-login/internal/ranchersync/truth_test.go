@@ -47,7 +47,7 @@ func TestKeysInABrokenAnswerAreNotShown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = l.Close() }()
+		t.Cleanup(func() { _ = l.Close() })
 		go func() {
 			for {
 				conn, err := l.Accept()
