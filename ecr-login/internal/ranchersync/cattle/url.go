@@ -2,6 +2,7 @@ package cattle
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 
 	"ecr-credential-helper/ecr-login/internal/ranchersync"
@@ -56,6 +57,10 @@ func ParseURL(raw string) (Address, error) {
 			WithHint("give the access key and the file with the secret key on their own")
 	case u.Hostname() == "":
 		return Address{}, bad("names no host")
+	case !plainHost(u.Host):
+		return Address{}, bad("names a host with characters that no host has")
+	case !validPort(u.Port()):
+		return Address{}, bad("has a port that there is not").WithHint("ports go from 1 to 65535")
 	case u.RawQuery != "" || u.ForceQuery:
 		return Address{}, bad("has a query").WithHint("leave out everything from the ? on")
 	case u.Fragment != "":
@@ -64,6 +69,21 @@ func ParseURL(raw string) (Address, error) {
 		return Address{}, bad("has an escaped path").WithHint("leave out everything behind the API's version")
 	}
 	return readPath(u.Scheme+"://"+strings.ToLower(u.Host), u.Path)
+}
+
+// plainHost reports whether a host, perhaps with a port, has no character but
+// those of names and addresses. A URL may spell others with a percent sign.
+func plainHost(host string) bool {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]"
+	return strings.Trim(host, plain) == ""
+}
+
+func validPort(port string) bool {
+	if port == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
 }
 
 // readPath finds prefix and environment in the URL's path.
