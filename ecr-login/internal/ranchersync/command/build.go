@@ -1,6 +1,8 @@
 package command
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http/httpproxy"
 
@@ -22,6 +25,7 @@ const maxSecretFile = 64 << 10
 
 // builder makes jobs of sources.
 type builder struct {
+	ctx        context.Context //nolint:containedctx // of the one call that builds
 	deps       Deps
 	o          options
 	log        ranchersync.Logger
@@ -92,16 +96,7 @@ func (b *builder) secret(src source) (token.Password, error) {
 	if src.SecretKeyFile == "" {
 		return src.secret, nil
 	}
-	in := b.deps.In
-	if src.SecretKeyFile != "-" {
-		f, err := os.Open(src.SecretKeyFile)
-		if err != nil {
-			return token.Password{}, configError("the secret key's file cannot be read: %w", err)
-		}
-		defer func() { _ = f.Close() }()
-		in = f
-	}
-	raw, err := io.ReadAll(io.LimitReader(in, maxSecretFile+1))
+	raw, err := b.readSecret(src.SecretKeyFile)
 	switch secret := strings.TrimSpace(string(raw)); {
 	case err != nil:
 		return token.Password{}, configError("the secret key's file cannot be read: %w", err)
@@ -111,6 +106,40 @@ func (b *builder) secret(src source) (token.Password, error) {
 		return token.Password{}, configError("the secret key's file %s is empty", src.SecretKeyFile)
 	default:
 		return token.NewPassword(secret), nil
+	}
+}
+
+// readSecret reads a file, or standard input for a dash. A pipe that nobody
+// writes to, or a terminal, is waited for until ctx ends or a run would.
+func (b *builder) readSecret(path string) ([]byte, error) {
+	type result struct {
+		raw []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		in := b.deps.In
+		if path != "-" {
+			f, err := os.Open(path)
+			if err != nil {
+				done <- result{nil, err}
+				return
+			}
+			defer func() { _ = f.Close() }()
+			in = f
+		}
+		raw, err := io.ReadAll(io.LimitReader(in, maxSecretFile+1))
+		done <- result{raw, err}
+	}()
+	patience := time.NewTimer(b.o.timeout)
+	defer patience.Stop()
+	select {
+	case r := <-done:
+		return r.raw, r.err
+	case <-b.ctx.Done():
+		return nil, context.Cause(b.ctx)
+	case <-patience.C:
+		return nil, errors.New("nothing was written to it")
 	}
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -29,7 +30,7 @@ type source struct {
 }
 
 // resolve turns settings into jobs. Its errors are of ReasonConfig.
-func resolve(d Deps, o options, log ranchersync.Logger) (*setup, error) {
+func resolve(ctx context.Context, d Deps, o options, log ranchersync.Logger) (*setup, error) {
 	s := &setup{}
 	if err := s.timing(d, o); err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func resolve(d Deps, o options, log ranchersync.Logger) (*setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := builder{deps: d, o: o, log: log, setup: s, slots: map[string]chan struct{}{}, transports: map[string]*http.Transport{}}
+	b := builder{ctx: ctx, deps: d, o: o, log: log, setup: s, slots: map[string]chan struct{}{}, transports: map[string]*http.Transport{}}
 	for _, src := range sources {
 		if err := b.add(src); err != nil {
 			return nil, at(src.Where, err)

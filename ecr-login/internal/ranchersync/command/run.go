@@ -25,7 +25,7 @@ func run(ctx context.Context, d Deps, o options) error {
 	}
 	var log ranchersync.Logger = slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: level}))
 	log = tee{log, d.Log}
-	s, err := resolve(d, o, log)
+	s, err := resolve(ctx, d, o, log)
 	if err != nil {
 		return failConfig(d, o, err)
 	}
