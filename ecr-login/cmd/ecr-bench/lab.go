@@ -65,7 +65,7 @@ func newLab(paths programs, effort time.Duration) (_ *lab, err error) {
 	}
 	l.aws.AddUser("bench", accessKeyID, secretKey)
 	l.aws.AddRole(awstest.Role{ARN: roleARN})
-	l.aws.Inject("*", awstest.Fault{Kind: awstest.Proceed, Latency: latency})
+	l.slow()
 	return l, nil
 }
 
@@ -360,3 +360,8 @@ func fillReference(home string, tokens int) error {
 }
 
 func otherAccount(i int) string { return fmt.Sprintf("%012d", 400_000_000_000+i) }
+
+// slow makes the fake AWS take its time.
+func (l *lab) slow() {
+	l.aws.Inject("*", awstest.Fault{Kind: awstest.Proceed, Latency: latency})
+}
