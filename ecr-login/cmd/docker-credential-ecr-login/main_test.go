@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -58,7 +60,19 @@ func (w withProgram) Run() int {
 			return 1
 		}
 	}
+	hearSignals()
 	return w.m.Run()
+}
+
+// hearSignals undoes what nohup, or a shell that starts a job in the background,
+// has made this program deaf to: the programs that the tests start and signal
+// would inherit it.
+func hearSignals() {
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
 }
 
 func exe() string {

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 
@@ -171,6 +173,9 @@ func TestASignalEndsTheContextAndIsRemembered(t *testing.T) {
 		if !ok {
 			t.Fatalf("%v is no signal", sig)
 		}
+		// Should nohup have made this program deaf to it, it hears again.
+		heard := make(chan os.Signal, 1)
+		signal.Notify(heard, s)
 		ctx, stop := signalContext()
 		if _, ended := interrupted(ctx); ended {
 			t.Error("interrupted before the signal")
@@ -183,7 +188,12 @@ func TestASignalEndsTheContextAndIsRemembered(t *testing.T) {
 			stop()
 			return // a system on which no process can signal itself
 		}
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+			t.Errorf("%v did not end the context", s)
+		}
+		signal.Stop(heard)
 		if got, ended := interrupted(ctx); !ended || got != s {
 			t.Errorf("interrupted by %v, %v; want %v", got, ended, s)
 		}
