@@ -20,14 +20,13 @@ const (
 // same moment.
 type backoff struct {
 	c     *client
+	watch stopwatch
 	next  time.Duration
-	spent time.Duration // in waiting
-	begun time.Time
 	tries int
 }
 
 func (c *client) backoff() *backoff {
-	return &backoff{c: c, next: firstWait, begun: c.Clock.Now(), tries: 1}
+	return &backoff{c: c, watch: startWatch(), next: firstWait, tries: 1}
 }
 
 // wait waits for the next attempt after err. It reports false when there shall
@@ -37,16 +36,14 @@ func (b *backoff) wait(ctx context.Context, err error) bool {
 	if asked := askedToWait(err); asked > d {
 		d = asked
 	}
-	// The requests themselves count as well, each of which may hang; a clock that
-	// is set back meanwhile only makes the waits count alone.
-	if max(b.spent, b.c.Clock.Now().Sub(b.begun))+d > b.c.Patience {
+	if b.watch.elapsed()+d > b.c.Patience {
 		return false
 	}
 	b.c.Log.Log(ctx, slog.LevelWarn, "trying again", "target", b.c.name(), "after", d.Round(time.Millisecond).String(), "because", err.Error())
 	if b.c.Clock.Wait(ctx, d) != nil {
 		return false
 	}
-	b.spent += d
+	b.watch.waited += d
 	b.next = min(2*b.next, longWait)
 	b.tries++
 	return true

@@ -24,14 +24,14 @@ const (
 // the credential that was written. The secret itself cannot be read.
 func (s *survey) Verify(ctx context.Context, entries []*ranchersync.Entry, done func(*ranchersync.Entry, error)) error {
 	pending := entries
-	deadline := s.Clock.Now().Add(s.Settle)
+	watch := startWatch()
 	for wait := firstLook; len(pending) > 0; wait = min(2*wait, lastLook) {
 		look, err := s.reader(ctx, pending)
 		if err != nil {
 			return err
 		}
 		var still []*ranchersync.Entry
-		late := !s.Clock.Now().Before(deadline)
+		late := watch.elapsed() >= s.Settle
 		for _, e := range pending {
 			r, err := look(e)
 			if err != nil {
@@ -50,6 +50,7 @@ func (s *survey) Verify(ctx context.Context, entries []*ranchersync.Entry, done 
 		if err := s.Clock.Wait(ctx, wait); err != nil {
 			return err
 		}
+		watch.waited += wait
 	}
 	return nil
 }
