@@ -110,7 +110,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if f.Cut != BeforeEffect && (f.Status == 0 || f.Effect) {
 		a = s.handle(r, body)
 	}
-	record.N = len(s.log) + 1
 	record.Changed, record.Status, record.Cut = a.changed, a.status, f.Cut != NoCut
 	if f.Status != 0 {
 		a.status, a.header, a.body = f.Status, f.Header, f.Body

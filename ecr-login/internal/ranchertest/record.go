@@ -9,7 +9,6 @@ import (
 
 // Request is one request that the server got.
 type Request struct {
-	N         int // 1 for the first
 	Method    string
 	Path      string
 	Query     url.Values

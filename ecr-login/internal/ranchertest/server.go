@@ -154,13 +154,6 @@ func (s *Server) Step() {
 	s.settle()
 }
 
-// SetLatency changes how long every answer is delayed.
-func (s *Server) SetLatency(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.opts.Latency = d
-}
-
 // Pull is what a host of the environment would send to a registry.
 type Pull struct {
 	RegistryID, CredentialID string
