@@ -26,7 +26,7 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 		return
 	}
 	if e.Action == Create {
-		e.Expires = tok.Expires
+		e.holds(pushed{At: s.Clock.Now(), Expires: tok.Expires})
 		if e.Activates {
 			e.Why += alsoInactive
 		}
@@ -34,13 +34,14 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 	}
 	held, why := s.held(p, e, have)
 	if why != "" {
-		e.Why, e.Expires = why, tok.Expires
+		e.Why = why
+		e.holds(pushed{At: s.Clock.Now(), Expires: tok.Expires})
 		if e.Activates {
 			e.Why += alsoInactive
 		}
 		return
 	}
-	e.Expires = held.Expires
+	e.holds(held)
 	switch {
 	case e.Activates:
 		e.Action, e.Why = Activate, "its token is good, but it is inactive"
@@ -71,7 +72,7 @@ func (s *Syncer) held(p *jobPlan, e *Entry, have *supply) (held pushed, why stri
 	known, ok := s.Memory.recall(key, e)
 	sameToken := known.Mark == have.marks.Mark
 	owner := have.marks.Owner
-	if p.Annotate {
+	if p.Annotate && !e.NoRoom {
 		if n := e.Note; n == nil {
 			return pushed{}, "it carries no note of its token"
 		} else if !ok {
@@ -126,25 +127,6 @@ func each[T any](n int, items []T, f func(T)) {
 	}
 	close(next)
 	all.Wait()
-}
-
-// counter counts the steps of one part of a run.
-type counter struct {
-	part  string
-	total int
-	tell  func(Progress)
-
-	mu   sync.Mutex
-	done int
-}
-
-func (c *counter) start() { c.tell(Progress{Part: c.part, Total: c.total}) }
-
-func (c *counter) step() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.done++
-	c.tell(Progress{Part: c.part, Done: c.done, Total: c.total})
 }
 
 func joinSome(words []string) string { return strings.Join(words, ", ") }

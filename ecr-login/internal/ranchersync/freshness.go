@@ -14,6 +14,8 @@ const (
 	// margin is how much longer than until the next run a pushed token must
 	// live: time for retries, for a timer that is late, and for pulls under way.
 	margin = time.Hour
+	// markDigits is the length of a public mark.
+	markDigits = 16
 )
 
 // needed is how long a token in a target must live on to be left alone, when the
@@ -50,5 +52,5 @@ func publicMark(about, secret string) string {
 		return ""
 	}
 	sum := sha256.Sum256([]byte("ecr-login note\x00" + about + "\x00" + secret))
-	return hex.EncodeToString(sum[:8])
+	return hex.EncodeToString(sum[:markDigits/2])
 }

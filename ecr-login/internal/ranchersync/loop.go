@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -25,15 +26,17 @@ const (
 
 // Loop runs jobs for ever, each on a schedule of its own: at the start, then
 // every interval, or earlier when half of what remains of its tokens' life is
-// less. What failed is tried again soon, and ever less so.
+// less. What failed is tried again soon, and ever less so. A job that takes
+// long, or hangs, holds up none of the others.
 type Loop struct {
 	Syncer   *Syncer
 	Jobs     []Job
 	Interval time.Duration  // default: DefaultInterval
-	Timeout  time.Duration  // for one run; 0: none
+	Timeout  time.Duration  // for one run of a job; 0: none
 	Chance   func() float64 // numbers in [0,1) for jitter; default: math/rand/v2
-	Observe  func(*Report)  // is given every report
-	schedule []*appointment
+	Observe  func(*Report)  // is given the report of every run, one at a time
+
+	observing sync.Mutex
 }
 
 // appointment is when a job is due next.
@@ -52,58 +55,49 @@ func (l *Loop) Run(ctx context.Context) {
 	if l.Chance == nil {
 		l.Chance = rand.Float64
 	}
-	clock := l.Syncer.Clock
-	l.schedule = nil
+	var all sync.WaitGroup
 	for _, job := range l.Jobs {
-		l.schedule = append(l.schedule, &appointment{job: job})
+		all.Go(func() { l.keep(ctx, &appointment{job: job}) })
 	}
-	for ctx.Err() == nil {
-		now := clock.Now()
-		var due []*appointment
-		wait := slice
-		for _, a := range l.schedule {
-			if a.left <= 0 || !now.Before(a.due) {
-				due = append(due, a)
-				continue
+	all.Wait()
+}
+
+// keep keeps a job's appointments until ctx ends.
+func (l *Loop) keep(ctx context.Context, a *appointment) {
+	for l.run(ctx, a) {
+		for {
+			ahead := a.due.Sub(l.Syncer.Clock.Now())
+			if a.left <= 0 || ahead <= 0 {
+				break
 			}
-			wait = min(wait, a.left, a.due.Sub(now))
-		}
-		if len(due) > 0 {
-			l.run(ctx, due)
-			continue
-		}
-		if clock.Wait(ctx, wait) != nil {
-			return
-		}
-		for _, a := range l.schedule {
+			wait := min(slice, a.left, ahead)
+			if l.Syncer.Clock.Wait(ctx, wait) != nil {
+				return
+			}
 			a.left -= wait
 		}
 	}
 }
 
-// run runs the jobs that are due and makes the next appointments.
-func (l *Loop) run(ctx context.Context, due []*appointment) {
-	jobs := make([]Job, len(due))
-	for i, a := range due {
-		jobs[i] = a.job
-	}
+// run runs a job and makes its next appointment. It reports false when ctx has
+// ended: what was not reached then is no failure of anybody's.
+func (l *Loop) run(ctx context.Context, a *appointment) bool {
 	runCtx, cancel := ctx, context.CancelFunc(func() {})
 	if l.Timeout > 0 {
 		runCtx, cancel = context.WithTimeoutCause(ctx, l.Timeout, TimeoutCause(l.Timeout))
 	}
-	report := l.Syncer.Run(runCtx, jobs)
+	report := l.Syncer.Run(runCtx, []Job{a.job})
 	cancel()
 	if ctx.Err() != nil {
-		// Told to stop: what was not reached is no failure of anybody's.
-		return
+		return false
 	}
-	now := l.Syncer.Clock.Now()
-	for i, a := range due {
-		l.appoint(ctx, a, report.Targets[i], now)
-	}
+	l.appoint(ctx, a, report.Targets[0], l.Syncer.Clock.Now())
 	if l.Observe != nil {
+		l.observing.Lock()
+		defer l.observing.Unlock()
 		l.Observe(report)
 	}
+	return true
 }
 
 // appoint decides when a job runs next.

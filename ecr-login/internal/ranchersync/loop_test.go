@@ -6,18 +6,29 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"ecr-credential-helper/ecr-login/internal/ranchersync"
+	"ecr-credential-helper/ecr-login/internal/ranchersync/cattle"
 	"ecr-credential-helper/ecr-login/internal/ranchertest"
 )
+
+// longest is for how long a test waits for what should happen at once.
+const longest = 30 * time.Second
 
 // loopFor runs a loop until so much time has passed, and returns when its runs
 // were, counted from noon.
 func (w *world) loopFor(d time.Duration, change ...func(*ranchersync.Loop)) []time.Duration {
 	w.t.Helper()
-	ctx, cancel := context.WithCancel(w.t.Context())
+	return w.loopUntil(w.clock, d, change...)
+}
+
+// loopUntil is loopFor by a clock of the caller's.
+func (w *world) loopUntil(clock ranchersync.Clock, d time.Duration, change ...func(*ranchersync.Loop)) []time.Duration {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), longest)
 	defer cancel()
 	var runs []time.Duration
 	l := &ranchersync.Loop{
@@ -28,14 +39,14 @@ func (w *world) loopFor(d time.Duration, change ...func(*ranchersync.Loop)) []ti
 		c(l)
 	}
 	l.Syncer.Interval = l.Interval
-	l.Syncer.Clock = &endingClock{w.clock, noon.Add(d), cancel}
+	l.Syncer.Clock = &endingClock{clock, noon.Add(d), cancel}
 	l.Run(ctx)
 	return runs
 }
 
 // endingClock ends a loop when its time has come.
 type endingClock struct {
-	*testClock
+	ranchersync.Clock
 	end  time.Time
 	stop context.CancelFunc
 }
@@ -44,7 +55,7 @@ func (c *endingClock) Wait(ctx context.Context, d time.Duration) error {
 	if !c.Now().Before(c.end) {
 		c.stop()
 	}
-	return c.testClock.Wait(ctx, d)
+	return c.Clock.Wait(ctx, d)
 }
 
 func every(d time.Duration) func(*ranchersync.Loop) {
@@ -129,7 +140,8 @@ func TestAFailingTargetDoesNotHurryTheOthers(t *testing.T) {
 	w.has(hostA)
 	broken.has(hostA)
 	broken.DropKey(accessKey)
-	w.loopFor(time.Hour, every(time.Hour), func(l *ranchersync.Loop) {
+	clock := &commonClock{testClock: w.clock, parties: 2}
+	w.loopUntil(clock, 61*time.Minute, every(time.Hour), func(l *ranchersync.Loop) {
 		l.Jobs = append(l.Jobs, broken.job())
 	})
 	// Two lists at the start with a push and its read-back, two lists an hour later.
@@ -138,6 +150,73 @@ func TestAFailingTargetDoesNotHurryTheOthers(t *testing.T) {
 	}
 	if n := len(broken.Requests()); n < 6 {
 		t.Errorf("the broken one was sent %d requests", n)
+	}
+}
+
+func TestATargetThatHangsHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	w, hanging := newWorld(t, ranchertest.Options{}), newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	hanging.has(hostA)
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	defer cancel()
+	begun := make(chan struct{})
+	hanging.Inject(ranchertest.Fault{Delay: time.Hour, Before: func() { close(begun) }})
+	hung := hanging.job(func(j *ranchersync.Job) {
+		j.Target = hanging.target(func(c *cattle.Config) { c.RequestTimeout = time.Hour })
+	})
+	runs := 0
+	l := &ranchersync.Loop{
+		Syncer: w.syncer(), Jobs: []ranchersync.Job{hung, w.job()}, Interval: time.Hour, Timeout: time.Minute,
+		Observe: func(r *ranchersync.Report) {
+			wantSummary(t, r, []string{"0 updated", "0 unchanged", "0 unchanged"}[runs])
+			<-begun
+			if runs++; runs == 3 {
+				cancel()
+			}
+		},
+	}
+	l.Run(ctx)
+	if runs != 3 {
+		t.Errorf("%d runs", runs)
+	}
+}
+
+// commonClock is one for several who wait: it moves on when all of them do.
+type commonClock struct {
+	*testClock
+	parties int
+
+	mu      sync.Mutex
+	waiting []sleeper
+}
+
+type sleeper struct {
+	until time.Time
+	awake chan struct{}
+}
+
+func (c *commonClock) Wait(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	me := sleeper{c.Now().Add(d), make(chan struct{})}
+	c.waiting = append(c.waiting, me)
+	if len(c.waiting) == c.parties {
+		first := slices.MinFunc(c.waiting, func(a, b sleeper) int { return a.until.Compare(b.until) }).until
+		c.add(first.Sub(c.Now()))
+		c.waiting = slices.DeleteFunc(c.waiting, func(s sleeper) bool {
+			if s.until.After(first) {
+				return false
+			}
+			close(s.awake)
+			return true
+		})
+	}
+	c.mu.Unlock()
+	select {
+	case <-me.awake:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -157,7 +236,7 @@ func TestAClockThatJumpsIsNoticed(t *testing.T) {
 			w := newWorld(t, ranchertest.Options{})
 			w.has(hostA)
 			jumping := &jumpingClock{testClock: w.clock, at: 10 * time.Minute, by: tt.jump}
-			ctx, cancel := context.WithCancel(t.Context())
+			ctx, cancel := context.WithTimeout(t.Context(), longest)
 			defer cancel()
 			var runs []time.Duration
 			s := w.syncer()
@@ -199,7 +278,7 @@ func TestALoopThatIsToldToStopFinishesTheWriteAndReportsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, ranchertest.Options{})
 	w.has(hostA)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	w.Inject(ranchertest.Fault{Match: on("PUT", ""), Delay: 30 * time.Millisecond, Before: cancel})
 	reports := 0
 	l := &ranchersync.Loop{Syncer: w.syncer(), Jobs: []ranchersync.Job{w.job()}, Observe: func(*ranchersync.Report) { reports++ }}
@@ -215,7 +294,7 @@ func TestARunThatNeverEndsIsEnded(t *testing.T) {
 	w := newWorld(t, ranchertest.Options{})
 	w.has(hostA)
 	w.Inject(ranchertest.Fault{Delay: time.Hour})
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	var first string
 	l := &ranchersync.Loop{
 		Syncer: w.syncer(), Jobs: []ranchersync.Job{w.job()}, Timeout: 50 * time.Millisecond,

@@ -80,8 +80,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	s := m.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range s.names {
-		st := s.targets[name]
+	for _, st := range s.targets {
 		var success, run float64
 		if !st.lastSuccess.IsZero() {
 			success = float64(st.lastSuccess.Unix())
@@ -89,10 +88,10 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		if !st.at.IsZero() {
 			run = float64(st.at.Unix())
 		}
-		gauge(m.lastSuccess, success, name)
-		gauge(m.lastRun, run, name)
+		gauge(m.lastSuccess, success, st.name)
+		gauge(m.lastRun, run, st.name)
 		for place, tok := range st.tokens {
-			gauge(m.expiry, float64(tok.expires.Unix()), name, place.host, place.credential)
+			gauge(m.expiry, float64(tok.expires.Unix()), st.name, place.host, place.credential)
 		}
 	}
 }
@@ -109,7 +108,7 @@ func (m *metrics) observe(r *Report) {
 		if t.Error != nil {
 			m.failures.WithLabelValues(t.Name, string(t.Error.Reason)).Inc()
 		}
-		pushes := m.pushes.WithLabelValues(t.Name) // there from the start, at 0
+		pushes := m.pushes.WithLabelValues(t.Name) // there from the first run on, be it at 0
 		for _, e := range t.Registries {
 			if e.Status == Updated || e.Status == Created || e.Status == Unverified && (e.Action == Update || e.Action == Create) {
 				pushes.Inc()

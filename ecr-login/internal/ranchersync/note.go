@@ -80,3 +80,12 @@ func (n Note) Annotate(remarks string, limit int) (string, bool) {
 	text := strings.TrimSpace(strings.TrimSpace(before) + " " + n.String() + after)
 	return text, utf8.RuneCountInString(text) <= limit
 }
+
+// NoteFits reports whether remarks of at most limit characters have room for any
+// note.
+func NoteFits(remarks string, limit int) bool {
+	digits := strings.Repeat("0", markDigits)
+	longest := Note{Expires: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), Mark: digits, Owner: digits}
+	_, fits := longest.Annotate(remarks, limit)
+	return fits
+}

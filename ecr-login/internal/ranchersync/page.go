@@ -127,9 +127,8 @@ func (s *Service) pageData() pageData {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range s.names {
-		st := s.targets[name]
-		t := pageTarget{Name: name, At: moment(st.at), Success: moment(st.lastSuccess), Error: st.last.Error}
+	for _, st := range s.targets {
+		t := pageTarget{Name: st.name, At: moment(st.at), Success: moment(st.lastSuccess), Error: st.last.Error}
 		for i, e := range st.last.Registries {
 			if i == maxRows {
 				t.More = len(st.last.Registries) - maxRows

@@ -47,6 +47,39 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 			want: "5 unverified:unverified updated",
 		},
 		{
+			name: "with a scheme and no credential, beside a plain one",
+			set:  func(w *world) { w.AddRegistry(w.project, "https://"+hostA); w.has(hostA) },
+			job:  []func(*ranchersync.Job){asked(hostA), creating},
+			want: "0 updated skipped", says: []string{"warning: pulls ignore the address"}, pull: true,
+		},
+		{
+			name: "with a scheme and no credential, and a plain one to be created",
+			set:  func(w *world) { w.AddRegistry(w.project, "https://"+hostA) },
+			job:  []func(*ranchersync.Job){asked(hostA), creating},
+			want: "0 created skipped", pull: true,
+		},
+		{
+			name: "with a scheme and no credential, and nothing else",
+			set:  func(w *world) { w.AddRegistry(w.project, "https://"+hostA) },
+			job:  []func(*ranchersync.Job){creating},
+			want: "1 failed:missing", says: []string{"pulls ignore the address", "let --registry " + hostA + " --create do it"},
+		},
+		{
+			name: "with a scheme and about to go, beside a plain one",
+			set: func(w *world) {
+				r, _ := w.has("https://" + hostA)
+				w.SetState(r, "removing")
+				w.has(hostA)
+			},
+			want: "0 updated skipped", pull: true,
+		},
+		{
+			name: "without credential, and nobody asked for one",
+			set:  func(w *world) { w.AddRegistry(w.project, hostA) },
+			job:  []func(*ranchersync.Job){creating},
+			want: "1 failed:missing", says: []string{"registry 1sp2 has no credential", "let --registry " + hostA + " --create do it"},
+		},
+		{
 			name: "in capitals",
 			set:  func(w *world) { w.has(strings.ToUpper(hostA)) },
 			want: "0 updated", pull: true,
@@ -82,7 +115,7 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 		{
 			name: "without credential, which is created",
 			set:  func(w *world) { w.AddRegistry(w.project, hostA) },
-			job:  []func(*ranchersync.Job){creating},
+			job:  []func(*ranchersync.Job){asked(hostA), creating},
 			want: "0 created", pull: true,
 		},
 		{
@@ -147,7 +180,7 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 			set: func(w *world) {
 				w.SetState(w.AddRegistry(w.project, hostA), "inactive")
 			},
-			job: []func(*ranchersync.Job){activating, creating}, want: "0 created", pull: true,
+			job: []func(*ranchersync.Job){asked(hostA), activating, creating}, want: "0 created", pull: true,
 			says: []string{"the registry has no credential, and it is inactive"},
 		},
 		{

@@ -35,6 +35,8 @@ type TargetReport struct {
 	Seconds    float64       `json:"seconds"`
 	Error      *Problem      `json:"error,omitempty"` // it failed as a whole
 	Registries []EntryReport `json:"registries"`
+
+	key string // of the target: other than its name, no two have the same
 }
 
 // EntryReport is what became of one credential.
@@ -49,6 +51,8 @@ type EntryReport struct {
 	Expires      *time.Time `json:"expires,omitempty"` // of the token that the credential holds
 	Warnings     []string   `json:"warnings,omitempty"`
 	Error        *Problem   `json:"error,omitempty"`
+
+	life time.Duration // of that token, when it was pushed
 }
 
 // The exit codes.
@@ -67,7 +71,7 @@ func (s *Syncer) Preview(plan *Plan) *Report { return s.report(plan, true) }
 func (s *Syncer) report(plan *Plan, dryRun bool) *Report {
 	r := &Report{Version: 1, DryRun: dryRun, Started: plan.Started.UTC(), Finished: s.Clock.Now().UTC(), Targets: []TargetReport{}}
 	for _, p := range plan.jobs {
-		t := TargetReport{Name: p.Target.Name(), Seconds: p.took.Seconds(), Error: ProblemOf(p.err), Registries: []EntryReport{}}
+		t := TargetReport{Name: p.Target.Name(), Seconds: p.took.Seconds(), Error: ProblemOf(p.err), Registries: []EntryReport{}, key: p.Target.Key()}
 		if p.err != nil {
 			r.Totals.Failed++
 		}
@@ -84,7 +88,7 @@ func (s *Syncer) report(plan *Plan, dryRun bool) *Report {
 func (e *Entry) report() EntryReport {
 	out := EntryReport{
 		Registry: e.Host, Address: e.Address, RegistryID: e.Registry, CredentialID: e.Credential,
-		Action: e.Action, Status: e.Status, Why: e.Why, Warnings: e.Warnings, Error: ProblemOf(e.Err),
+		Action: e.Action, Status: e.Status, Why: e.Why, Warnings: e.Warnings, Error: ProblemOf(e.Err), life: e.life,
 	}
 	if !e.Expires.IsZero() {
 		expires := e.Expires.UTC()

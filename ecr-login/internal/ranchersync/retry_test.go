@@ -282,7 +282,7 @@ func TestACredentialMadeAtTheVerySameMomentIsGivenTheTokenToo(t *testing.T) {
 	w := newWorld(t, ranchertest.Options{})
 	r := w.AddRegistry(w.project, hostA)
 	w.Inject(ranchertest.Fault{Match: on("POST", "/registrycredentials"), Before: func() { w.AddCredential(r, "AWS", "theirs") }})
-	got := w.run(creating)
+	got := w.run(asked(hostA), creating)
 	wantSummary(t, got, "0 created")
 	wantMessage(t, got, "credential 1c7 was added by somebody else at the same moment as 1c8")
 	w.wantPull(hostA, w.tokens.issued(hostA))

@@ -249,10 +249,10 @@ func TestTwoProgramsRememberTogether(t *testing.T) {
 	w.clock.add(8 * time.Hour)
 	one, other := w.syncer(), w.syncer()
 	// Both have read the file before either writes it.
-	planOne := one.Plan(t.Context(), []ranchersync.Job{w.job(asked(hostA))})
-	planOther := other.Plan(t.Context(), []ranchersync.Job{w.job(asked(hostB))})
-	wantSummary(t, one.Apply(t.Context(), planOne), "0 updated")
-	wantSummary(t, other.Apply(t.Context(), planOther), "0 updated")
+	one.Planned = func(*ranchersync.Report) {
+		wantSummary(t, other.Run(t.Context(), []ranchersync.Job{w.job(asked(hostB))}), "0 updated")
+	}
+	wantSummary(t, one.Run(t.Context(), []ranchersync.Job{w.job(asked(hostA))}), "0 updated")
 	wantSummary(t, w.run(), "0 unchanged unchanged")
 }
 
@@ -298,6 +298,23 @@ func TestADescriptionWithoutRoomStaysAsItIs(t *testing.T) {
 		t.Error("the description was changed")
 	}
 	w.wantPull(hostA, w.tokens.issued(hostA))
+	// What this machine remembers has to do then.
+	wantSummary(t, w.run(annotated), "0 unchanged")
+}
+
+func TestADescriptionWithJustEnoughRoomIsUsed(t *testing.T) {
+	t.Parallel()
+	note := ranchersync.Note{Expires: noon, Mark: "0123456789abcdef", Owner: "0123456789abcdef"}
+	for room, want := range map[int]bool{len(note.String()) + 1: true, len(note.String()): false} {
+		w := newWorld(t, ranchertest.Options{})
+		_, c := w.has(hostA)
+		w.SetField(c, "description", strings.Repeat("ü", 1024-room))
+		wantSummary(t, w.run(annotated), "0 updated")
+		if got := strings.Contains(w.Field(c, "description"), "[ecr-login: token until"); got != want {
+			t.Errorf("with room for %d characters a note is there: %t", room, got)
+		}
+		wantSummary(t, w.run(annotated), "0 unchanged")
+	}
 }
 
 func TestOneTokenForAllEnvironments(t *testing.T) {

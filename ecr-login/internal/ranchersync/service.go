@@ -18,12 +18,12 @@ type Service struct {
 
 	mu      sync.Mutex
 	started time.Time
-	names   []string // of the targets, in the order of the jobs
-	targets map[string]*standing
+	targets []*standing // in the order of the jobs
 }
 
 // standing is how one target is doing.
 type standing struct {
+	key, name   string
 	last        TargetReport
 	at          time.Time // when last is from
 	lastSuccess time.Time // when everything was in order; zero: never yet
@@ -36,21 +36,29 @@ type tokenPlace struct{ host, credential string }
 // held is the token in a credential.
 type held struct {
 	expires time.Time
-	life    time.Duration // it had when it was first seen here
+	life    time.Duration // it had when it was pushed
 }
 
-// NewService returns a service for the targets of jobs.
+// NewService returns a service for the targets of jobs, which must differ in
+// their names as well as in their keys: by the names people and metrics tell
+// them apart.
 func NewService(jobs []Job, clock Clock, version string) *Service {
-	s := &Service{clock: clock, version: version, started: clock.Now(), targets: map[string]*standing{}}
+	s := &Service{clock: clock, version: version, started: clock.Now()}
 	for _, job := range jobs {
-		name := job.Target.Name()
-		if s.targets[name] == nil {
-			s.names = append(s.names, name)
-			s.targets[name] = &standing{tokens: map[tokenPlace]held{}}
-		}
+		s.targets = append(s.targets, &standing{key: job.Target.Key(), name: job.Target.Name()})
 	}
 	s.metrics = newMetrics(s)
 	return s
+}
+
+// standing is that of a target; nil for one that is none of the service's.
+func (s *Service) standing(key string) *standing {
+	for _, st := range s.targets {
+		if st.key == key {
+			return st
+		}
+	}
+	return nil
 }
 
 // Observe takes in what became of a run.
@@ -58,18 +66,16 @@ func (s *Service) Observe(r *Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range r.Targets {
-		st := s.targets[t.Name]
+		st := s.standing(t.key)
 		if st == nil {
-			st = &standing{tokens: map[tokenPlace]held{}}
-			s.names = append(s.names, t.Name)
-			s.targets[t.Name] = st
+			continue
 		}
 		st.last, st.at = t, r.Finished
 		if !t.Failed() {
 			st.lastSuccess = r.Finished
 		}
 		if t.Error == nil {
-			st.keep(t, r.Finished)
+			st.keep(t)
 		}
 	}
 	s.metrics.observe(r)
@@ -77,7 +83,7 @@ func (s *Service) Observe(r *Report) {
 
 // keep takes over which tokens a target holds. Of a target that could not be
 // read, what was known before still stands.
-func (st *standing) keep(t TargetReport, now time.Time) {
+func (st *standing) keep(t TargetReport) {
 	tokens := make(map[tokenPlace]held, len(t.Registries))
 	for _, e := range t.Registries {
 		place := tokenPlace{e.Registry, e.CredentialID}
@@ -89,19 +95,16 @@ func (st *standing) keep(t TargetReport, now time.Time) {
 			}
 			continue
 		}
-		tok := held{*e.Expires, e.Expires.Sub(now)}
-		if known, ok := st.tokens[place]; ok && known.expires.Equal(tok.expires) {
-			tok.life = known.life
-		}
-		tokens[place] = tok
+		tokens[place] = held{*e.Expires, e.life}
 	}
 	st.tokens = tokens
 }
 
-// nearEnd reports whether a token's life is all but over: an hour of the usual
-// twelve, and of others in proportion.
+// nearEnd reports whether a token's life is all but over: an hour before the end
+// of the usual ones, of which six hours at least are left when they are pushed,
+// and in proportion for tokens that live shorter.
 func (h held) nearEnd(now time.Time) bool {
-	return h.expires.Sub(now) < min(time.Hour, h.life/12)
+	return h.expires.Sub(now) < min(time.Hour, h.life/6)
 }
 
 // Health says what is wrong; nil when nothing is.
@@ -110,15 +113,14 @@ func (s *Service) Health() error {
 	defer s.mu.Unlock()
 	now := s.clock.Now()
 	succeeded := false
-	for _, name := range s.names {
-		st := s.targets[name]
+	for _, st := range s.targets {
 		succeeded = succeeded || !st.lastSuccess.IsZero()
 		for place, tok := range st.tokens {
 			if tok.nearEnd(now) {
 				if left := tok.expires.Sub(now); left > 0 {
-					return errors.New("the token for " + place.host + " in " + name + " ends in " + brief(left))
+					return errors.New("the token for " + place.host + " in " + st.name + " ends in " + brief(left))
 				}
-				return errors.New("the token for " + place.host + " in " + name + " has ended")
+				return errors.New("the token for " + place.host + " in " + st.name + " has ended")
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package ranchersync_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -102,6 +103,20 @@ func TestHealthGoesByTheTokenThatIsReallyThere(t *testing.T) {
 	service.Observe(w.run())
 	if err := service.Health(); err != nil {
 		t.Errorf("without the registry: %v", err)
+	}
+}
+
+func TestHealthKnowsAfterARestartHowLongTokensLive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	w.run()
+	w.clock.add(11*time.Hour + 5*time.Minute)
+	w.tokens.set(func(f *testTokens) { clear(f.held); f.err = errors.New("no credentials") })
+	service, _ := w.serving()
+	service.Observe(w.run()) // by a new program, which has only the memory
+	if err := service.Health(); err == nil || !strings.Contains(err.Error(), "ends in 55m") {
+		t.Errorf("with 55 minutes left of twelve hours: %v", err)
 	}
 }
 

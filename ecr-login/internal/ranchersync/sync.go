@@ -35,12 +35,9 @@ type Syncer struct {
 	Interval    time.Duration // until the next run; 0: not known
 	// Progress, if set, is told about every step; it is called concurrently.
 	Progress func(Progress)
-}
-
-// Progress is how far a part of a run has come.
-type Progress struct {
-	Part        string // what is being done, such as "pushing tokens"
-	Done, Total int
+	// Planned, if set, is shown the plan for each target before Run carries it
+	// out; it is called concurrently.
+	Planned func(*Report)
 }
 
 // Plan is what a run is going to do.
@@ -87,44 +84,43 @@ func NewSyncer(s Syncer) *Syncer {
 	return &s
 }
 
-// Run plans and applies.
+// Run plans and carries out every job, each as soon as it can: a target that
+// does not answer holds up none of the others.
 func (s *Syncer) Run(ctx context.Context, jobs []Job) *Report {
-	return s.Apply(ctx, s.Plan(ctx, jobs))
+	return s.report(s.each(ctx, jobs, func(p *jobPlan, steps *steps) {
+		if s.Planned != nil && p.err == nil {
+			s.Planned(s.report(&Plan{Started: s.Clock.Now(), jobs: []*jobPlan{p}}, true))
+		}
+		s.apply(ctx, p, steps)
+	}), false)
 }
 
 // Plan looks at all targets at the same time and decides what to do. It changes
 // nothing anywhere, except that tokens may be fetched into the cache.
 func (s *Syncer) Plan(ctx context.Context, jobs []Job) *Plan {
+	return s.each(ctx, jobs, func(*jobPlan, *steps) {})
+}
+
+// each plans all jobs at the same time and calls then with each that is planned.
+func (s *Syncer) each(ctx context.Context, jobs []Job, then func(*jobPlan, *steps)) *Plan {
 	plan := &Plan{Started: s.Clock.Now()}
 	purse := newPurse(s.Tokens, s.Concurrency)
-	steps := &counter{part: "reading", total: len(jobs), tell: s.Progress}
-	steps.start()
+	steps := newSteps(len(jobs), s.Progress)
 	var all sync.WaitGroup
 	for _, job := range jobs {
 		p := &jobPlan{Job: job, supply: map[string]*supply{}}
 		plan.jobs = append(plan.jobs, p)
 		all.Go(func() {
-			start := s.Clock.Now()
-			ctx, cancel := planning(ctx, len(jobs))
-			defer cancel()
+			// Real time, for the clock on the wall may jump meanwhile.
+			start := time.Now()
 			p.err = s.plan(ctx, p, purse)
-			p.took = s.Clock.Now().Sub(start)
-			steps.step()
+			steps.read()
+			then(p, steps)
+			p.took = time.Since(start)
 		})
 	}
 	all.Wait()
 	return plan
-}
-
-// planning leaves half of a run's time to carrying out, where there are several
-// targets: those that do not answer must not use up the time of those that do.
-func planning(ctx context.Context, targets int) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok || targets < 2 {
-		return ctx, func() {}
-	}
-	half := time.Until(deadline) / 2
-	return context.WithTimeoutCause(ctx, half, errors.New("it took more than half of the run's time to read what is there"))
 }
 
 func (s *Syncer) plan(ctx context.Context, p *jobPlan, purse *purse) error {
@@ -197,7 +193,7 @@ func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
 		}
 		e.Action, e.Err = Fail, have.err
 		if known, ok := s.Memory.recall(key, e); ok && s.Clock.Now().Before(known.Expires) {
-			e.Expires = known.Expires
+			e.holds(known)
 			e.Err = &Error{
 				Reason: ReasonOf(have.err), Hint: HintOf(have.err),
 				Err: fmt.Errorf("%w (the token pushed before is good until %s)", have.err, stamp(known.Expires)),
@@ -226,29 +222,6 @@ func nothingToDo(survey Survey, selection Selection) error {
 			"with an account key, name the environment with --project")
 }
 
-// Apply carries out a plan, verifies it and reports. When ctx ends, writes under
-// way are finished and no others are begun.
-func (s *Syncer) Apply(ctx context.Context, plan *Plan) *Report {
-	total := 0
-	for _, p := range plan.jobs {
-		total += len(p.due())
-	}
-	steps := &counter{part: "pushing", total: total, tell: s.Progress}
-	if total > 0 {
-		steps.start()
-	}
-	var all sync.WaitGroup
-	for _, p := range plan.jobs {
-		all.Go(func() {
-			start := s.Clock.Now()
-			s.apply(ctx, p, steps)
-			p.took += s.Clock.Now().Sub(start)
-		})
-	}
-	all.Wait()
-	return s.report(plan, false)
-}
-
 // due are the entries that have something to be done about.
 func (p *jobPlan) due() []*Entry {
 	var due []*Entry
@@ -264,7 +237,11 @@ func (p *jobPlan) due() []*Entry {
 // not even tried: each of them has waited for a minute.
 const maxStrikes = 3
 
-func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *counter) {
+// apply carries out a plan, verifies it and remembers. When ctx ends, writes
+// under way are finished and no others are begun.
+func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
+	due := p.due()
+	steps.toPush(len(due))
 	var (
 		mu      sync.Mutex
 		applied []*Entry
@@ -272,18 +249,19 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *counter) {
 		down    error
 	)
 	key := p.Target.Key()
-	each(s.Concurrency, p.due(), func(e *Entry) {
-		defer steps.step()
+	each(s.Concurrency, due, func(e *Entry) {
+		defer steps.pushed()
 		mu.Lock()
 		stop := down
 		mu.Unlock()
 		if stop == nil && ctx.Err() != nil {
 			stop = &Error{Reason: ReasonInterrupted, Err: fmt.Errorf("not reached: %w", context.Cause(ctx)), Hint: "run again: what is done is not done twice"}
 		}
-		// Should this fail, the token from before is what the target still holds.
+		// Should this fail, the target may still hold the token from before; it
+		// holds none that ends later than that.
 		known, _ := s.Memory.recall(key, e)
 		if stop != nil {
-			e.Expires = known.Expires
+			e.holds(known)
 			e.fail(stop)
 			return
 		}
@@ -299,11 +277,12 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *counter) {
 			strikes = 0
 			applied = append(applied, e)
 			if e.Action != Activate {
-				e.User, e.Expires = tok.User, tok.Expires
+				e.User = tok.User
+				e.holds(pushed{At: s.Clock.Now(), Expires: tok.Expires})
 			}
 			return
 		}
-		e.Expires = known.Expires
+		e.holds(known)
 		e.fail(err)
 		s.Log.Log(ctx, slog.LevelDebug, "push failed", "target", p.Target.Name(), "registry", e.Host, "because", err.Error())
 		switch ReasonOf(err) {

@@ -93,6 +93,7 @@ type Entry struct {
 	UID        string // tells apart two credentials that got the same id over time
 	User       string // what the credential holds as user name
 	Note       *Note  // our note in the credential's remarks, if any
+	NoRoom     bool   // the remarks have no room for one
 	Action     Action // Update, Create, Skip or Fail; turned into Keep or Activate later
 	Activates  bool   // something inactive is activated on the way
 	Unused     error  // why pulls will not use it, whatever is pushed; nil normally
@@ -103,7 +104,12 @@ type Entry struct {
 
 	Status Status
 	Err    error
+
+	life time.Duration // of the credential's token, when it was pushed
 }
+
+// holds sets which token the entry's credential holds, as far as is known.
+func (e *Entry) holds(p pushed) { e.Expires, e.life = p.Expires, p.life() }
 
 // fail marks an entry as failed.
 func (e *Entry) fail(err error) {

@@ -3,7 +3,6 @@ package cattle
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 
@@ -117,7 +116,12 @@ func (s *survey) activateOne(ctx context.Context, path, id string) error {
 	b := s.backoff()
 	for {
 		start := call{method: http.MethodPost, path: path, query: url.Values{"action": {"activate"}}}
-		err := s.once(ctx, s.apiVersion(), start, ignore)
+		var got registryJSON
+		err := s.once(ctx, s.apiVersion(), start, one(&got))
+		if err == nil && got.ID != id {
+			err = ranchersync.Errorf(ranchersync.ReasonAnswer, "the answer to the activation of %s is not that resource", id).
+				WithHint("see what stands between here and Rancher, and run again")
+		}
 		if err == nil {
 			return nil
 		}
@@ -145,7 +149,6 @@ func (s *survey) activateOne(ctx context.Context, path, id string) error {
 // made something must not be sent again before a look at what is there.
 func (s *survey) post(ctx context.Context, path string, body map[string]string) (common, error) {
 	var made struct{ common }
-	err := s.once(ctx, s.apiVersion(), call{method: http.MethodPost, path: path, body: body},
-		func(r io.Reader) error { return one(&made)(r) })
+	err := s.once(ctx, s.apiVersion(), call{method: http.MethodPost, path: path, body: body}, one(&made))
 	return made.common, err
 }

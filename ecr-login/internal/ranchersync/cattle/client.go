@@ -42,6 +42,9 @@ const (
 	defaultEmail = "unused@ecr-login.invalid"
 )
 
+// DefaultKeyShown is the default of [Config.KeyShown].
+const DefaultKeyShown = 5
+
 // Config says which environment of which Rancher a [Target] is, and how to talk
 // to it. Address, AccessKey and SecretKey are needed; everything else has a
 // default.
@@ -50,6 +53,9 @@ type Config struct {
 	Project   string // the environment's id; default: the address's, or else the key's own
 	AccessKey string
 	SecretKey token.Password
+	// KeyShown is how many characters of the access key the target's name shows
+	// when there is no environment to show. Default 5.
+	KeyShown int
 
 	// Email is written into credentials that are created, and into those that
 	// are updated when EmailOnUpdate is set. Default: an address that cannot exist.
@@ -191,13 +197,6 @@ func one(into any) func(io.Reader) error {
 		}
 		return nil
 	}
-}
-
-// ignore reads an answer that does not matter, so that its connection can be
-// used again.
-func ignore(r io.Reader) error {
-	_, err := io.Copy(io.Discard, r)
-	return err
 }
 
 // limited is a reader that says when it was cut short.

@@ -34,12 +34,13 @@ func (s *survey) Plan(r registry.Registry, want ranchersync.Want) []*ranchersync
 	host := r.Host()
 	var entries, odd []*ranchersync.Entry
 	for _, found := range s.of(host) {
-		e := s.planFor(found, r, want)
 		if found.bare() {
-			entries = append(entries, e)
-		} else {
-			odd = append(odd, e)
+			entries = append(entries, s.planFor(found, r, want))
+			continue
 		}
+		unmissed := want
+		unmissed.Create = false // where no pull would find it
+		odd = append(odd, s.planFor(found, r, unmissed))
 	}
 	if len(entries) == 0 && want.Create && want.Asked {
 		entries = append(entries, &ranchersync.Entry{
@@ -47,11 +48,22 @@ func (s *survey) Plan(r registry.Registry, want ranchersync.Want) []*ranchersync
 		})
 	}
 	for _, e := range odd {
-		ignored := ranchersync.Errorf(ranchersync.ReasonUnverified, "pulls ignore the address %q: it must be the host name and nothing else", e.Address)
-		if len(entries) > 0 || e.Action == ranchersync.Fail || e.Action == ranchersync.Skip {
+		ignored := ranchersync.Errorf(ranchersync.ReasonUnverified, "pulls ignore the address %q: it must be the host name and nothing else", e.Address).
+			WithHint("add a registry with the host name alone, or let --registry %s --create do it", host)
+		switch {
+		case len(entries) > 0:
+			// Pulls use the other one, so whatever is wrong here does no harm.
+			if e.Action == ranchersync.Fail {
+				e.Action, e.Err = ranchersync.Skip, nil
+			}
 			e.Warnings = append(e.Warnings, ignored.Error())
-		} else {
-			e.Unused = ignored.WithHint("add a registry with the host name alone, or let --registry %s --create do it", host)
+		case e.Action == ranchersync.Fail && e.Credential == "":
+			// To add a credential here would not help.
+			e.Err = &ranchersync.Error{Reason: ranchersync.ReasonMissing, Err: ignored.Err, Hint: ignored.Hint}
+		case e.Action == ranchersync.Fail || e.Action == ranchersync.Skip:
+			e.Warnings = append(e.Warnings, ignored.Error())
+		default:
+			e.Unused = ignored
 		}
 	}
 	if entries = append(entries, odd...); len(entries) == 0 {
@@ -106,11 +118,11 @@ func (s *survey) planFor(r *reg, parsed registry.Registry, want ranchersync.Want
 	case parsed.Service == registry.Public && !want.Asked:
 		e.Action = ranchersync.Skip
 		e.Warnings = append(e.Warnings, "the public registry has no credential, and pulls need none")
-	case want.Create:
+	case want.Create && want.Asked:
 		e.Action, e.Why = ranchersync.Create, "the registry has no credential"
 	default:
 		return failing(e, ranchersync.Errorf(ranchersync.ReasonMissing, "registry %s has no credential", r.id).
-			WithHint("add one in Rancher, or let --create do it"))
+			WithHint("add one in Rancher, or let --registry %s --create do it", r.host))
 	}
 	return e
 }
@@ -118,7 +130,7 @@ func (s *survey) planFor(r *reg, parsed registry.Registry, want ranchersync.Want
 // use makes an entry one for a credential.
 func use(e *ranchersync.Entry, c cred) {
 	e.Credential, e.UID, e.User = c.id, c.uid, c.user
-	e.Note = ranchersync.ParseNote(c.description)
+	e.Note, e.NoRoom = ranchersync.ParseNote(c.description), !ranchersync.NoteFits(c.description, maxDescription)
 }
 
 // sortOut parts the credentials that a pull may use, now or soon, from those

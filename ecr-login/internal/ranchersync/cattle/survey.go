@@ -40,7 +40,7 @@ func (r *reg) bare() bool { return strings.EqualFold(r.address, r.host) }
 
 // cred is a credential of a registry.
 type cred struct {
-	id, uid, registry string
+	id, uid           string
 	user, description string
 	state, failure    string
 }
@@ -261,7 +261,7 @@ func (c *client) regOf(j registryJSON) *reg {
 
 func (c *client) credOf(j credentialJSON) cred {
 	return cred{
-		id: j.ID, uid: cut(j.UUID, 64), registry: j.RegistryID,
+		id: j.ID, uid: cut(j.UUID, 64),
 		user: cut(j.PublicValue, 4096), description: cut(j.Description, 8192),
 		state: state(j.State), failure: c.failure(j.common),
 	}

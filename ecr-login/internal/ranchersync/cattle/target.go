@@ -48,6 +48,9 @@ func New(cfg Config) (*Target, error) {
 	if cfg.Transport == nil {
 		cfg.Transport = NewTransport(TransportOptions{})
 	}
+	if cfg.KeyShown <= 0 {
+		cfg.KeyShown = DefaultKeyShown
+	}
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "ecr-login"
 	}
@@ -87,14 +90,19 @@ func orElse(d *time.Duration, otherwise time.Duration) {
 }
 
 // Name is the Rancher's URL and the environment's id, or where that is not
-// known the beginning of the access key, which tells environments apart too.
+// known the beginning of the access key, which tells environments apart too:
+// see [Config.KeyShown].
 func (t *Target) Name() string { return t.c.name() }
 
 func (c *client) name() string {
 	if c.Project != "" {
 		return c.Address.String() + " environment " + c.Project
 	}
-	return c.Address.String() + " key " + c.AccessKey[:min(len(c.AccessKey), 5)] + "…"
+	shown := c.AccessKey
+	if len(shown) > c.KeyShown {
+		shown = shown[:c.KeyShown] + "…"
+	}
+	return c.Address.String() + " key " + shown
 }
 
 // Key tells environments apart in the local memory.
@@ -104,12 +112,6 @@ func (t *Target) Key() string {
 	}
 	return t.c.Address.String() + "\nkey " + t.c.AccessKey
 }
-
-// URL is the Rancher's URL, without version and environment.
-func (t *Target) URL() string { return t.c.Address.String() }
-
-// Project is the id of the environment; empty for the key's own.
-func (t *Target) Project() string { return t.c.Project }
 
 // TransportOptions say how connections are made.
 type TransportOptions struct {

@@ -62,7 +62,7 @@ func (b *builder) add(src source) error {
 		src.Projects = []string{""}
 	}
 	for _, project := range src.Projects {
-		target, err := cattle.New(cattle.Config{
+		target, err := b.target(cattle.Config{
 			Address: address, Project: project, AccessKey: src.AccessKey, SecretKey: secret,
 			Email: src.Email, EmailOnUpdate: src.Email != "",
 			Transport: transport, UserAgent: "ecr-login/" + b.deps.Version + " rancher-sync",
@@ -70,9 +70,6 @@ func (b *builder) add(src source) error {
 		})
 		if err != nil {
 			return err
-		}
-		if slices.ContainsFunc(b.setup.jobs, func(j ranchersync.Job) bool { return j.Target.Key() == target.Key() }) {
-			return configError("%s is given twice", target.Name())
 		}
 		b.setup.jobs = append(b.setup.jobs, ranchersync.Job{
 			Target: target, Selection: selection,
@@ -82,6 +79,26 @@ func (b *builder) add(src source) error {
 		})
 	}
 	return nil
+}
+
+// target makes a target whose name no other has: two API keys may begin alike.
+func (b *builder) target(cfg cattle.Config) (*cattle.Target, error) {
+	target, err := cattle.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(b.setup.jobs, func(j ranchersync.Job) bool { return j.Target.Key() == target.Key() }) {
+		return nil, configError("%s is given twice", target.Name())
+	}
+	sameName := func(j ranchersync.Job) bool { return j.Target.Name() == target.Name() }
+	// This ends: shown as a whole, no two keys are alike.
+	for shown := cattle.DefaultKeyShown + 1; slices.ContainsFunc(b.setup.jobs, sameName); shown++ {
+		cfg.KeyShown = shown
+		if target, err = cattle.New(cfg); err != nil {
+			return nil, err
+		}
+	}
+	return target, nil
 }
 
 func (b *builder) slotsOf(rancher string) chan struct{} {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -84,26 +85,33 @@ func (e *exitError) Unwrap() error { return e.err }
 // Run runs the command with the arguments behind its name and returns the exit
 // code. When ctx ends, writes under way are finished; a loop then returns 0.
 func Run(ctx context.Context, args []string, deps Deps) int {
-	cmd := New(deps)
+	deps = deps.withDefaults()
+	cmd := newCommand(deps)
 	cmd.SetArgs(args)
-	return ExitCode(cmd.ExecuteContext(ctx), deps.Err)
-}
-
-// ExitCode is the exit code for what executing the command returned. An error
-// that was not shown yet is written to stderr.
-func ExitCode(err error, stderr io.Writer) int {
+	err := cmd.ExecuteContext(ctx)
 	if err == nil {
 		return ranchersync.ExitOK
 	}
 	var exit *exitError
-	if errors.As(err, &exit) {
-		if exit.err != nil {
-			complain(stderr, exit.err)
+	if !errors.As(err, &exit) {
+		// Of the flags or the arguments, so run was never reached.
+		o := options{given: func(string) bool { return false }}
+		if wantsJSON(args) {
+			o.output = "json"
 		}
-		return exit.code
+		errors.As(failConfig(deps, o, err), &exit)
 	}
-	complain(stderr, err)
-	return ranchersync.ExitConfig
+	if exit.err != nil {
+		complain(deps.Err, exit.err)
+	}
+	return exit.code
+}
+
+// wantsJSON reports whether arguments that cannot be understood as a whole ask
+// for a report that a machine reads.
+func wantsJSON(args []string) bool {
+	at := slices.Index(args, "--output")
+	return slices.Contains(args, "--output=json") || at >= 0 && slices.Contains(args[at:min(at+2, len(args))], "json")
 }
 
 // complain writes an error for people: the cause, then what to do.
@@ -115,10 +123,7 @@ func complain(w io.Writer, err error) {
 	_, _ = io.WriteString(w, text)
 }
 
-// New returns the command, to be added to a root command or run by itself. What
-// executing it returns is to be given to [ExitCode].
-func New(deps Deps) *cobra.Command {
-	deps = deps.withDefaults()
+func newCommand(deps Deps) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
 		Use:   "rancher-sync [flags]",

@@ -21,6 +21,9 @@ const (
 	secret = "cattle-secret-that-nobody-may-see"
 )
 
+// longest is for how long a test waits for what should happen at once.
+const longest = 30 * time.Second
+
 // desk is a person's machine with a Rancher in the network.
 type desk struct {
 	*ranchertest.Server
@@ -53,6 +56,7 @@ func (b *buffer) String() string {
 
 type tokens struct {
 	mu   sync.Mutex
+	now  func() time.Time
 	err  error
 	opts []ranchersync.TokenOptions
 	own  []string
@@ -63,7 +67,7 @@ func (f *tokens) Token(_ context.Context, host string, opts ranchersync.TokenOpt
 	defer f.mu.Unlock()
 	f.opts = append(f.opts, opts)
 	return ranchersync.Token{Token: token.Token{
-		User: "AWS", Password: token.NewPassword("token for " + host), Expires: time.Now().Add(12 * time.Hour),
+		User: "AWS", Password: token.NewPassword("token for " + host), Expires: f.now().Add(12 * time.Hour),
 	}}, f.err
 }
 
@@ -77,7 +81,7 @@ func (f *tokens) Own(_ context.Context, region string, _ ranchersync.TokenOption
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	s := ranchertest.New(ranchertest.Options{})
-	d := &desk{Server: s, t: t, env: map[string]string{}, tokens: &tokens{}, out: &buffer{}, err: &buffer{}}
+	d := &desk{Server: s, t: t, env: map[string]string{}, tokens: &tokens{now: time.Now}, out: &buffer{}, err: &buffer{}}
 	d.project = s.AddProject("Default")
 	s.AddKey(ranchertest.Key{Access: "KEY", Secret: secret, Project: d.project})
 	srv := httptest.NewServer(s)
@@ -102,7 +106,12 @@ func (d *desk) has(address string) string {
 
 func (d *desk) run(args ...string) int {
 	d.t.Helper()
-	code := command.Run(d.t.Context(), args, d.deps)
+	ctx, cancel := context.WithTimeout(d.t.Context(), longest)
+	defer cancel()
+	code := command.Run(ctx, args, d.deps)
+	if ctx.Err() != nil {
+		d.t.Errorf("%q went on for %s", args, longest)
+	}
 	for _, out := range []string{d.out.String(), d.err.String()} {
 		if strings.Contains(out, secret) || strings.Contains(out, "token for ") {
 			d.t.Errorf("a secret is shown: %s", out)

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -21,46 +22,41 @@ import (
 	"ecr-credential-helper/ecr-login/internal/ranchersync"
 )
 
+// stopped is a clock that shows the same time for ever.
+type stopped struct{ ranchersync.SystemClock }
+
+func (stopped) Now() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
 func TestTheReportForPeople(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t).inRancher()
 	d.has(hostA)
 	d.has("https://" + hostB)
 	d.AddRegistry(d.project, "222233334444.dkr.ecr.eu-west-1.amazonaws.com")
+	d.deps.Clock, d.tokens.now = stopped{}, stopped{}.Now
 	code := d.run()
-	got := d.out.String()
-	until := time.Now().Add(12 * time.Hour).UTC().Format("2006-01-02 ")
-	got = strings.NewReplacer(d.url, "URL").Replace(got)
-	var lines []string
-	for line := range strings.Lines(got) {
-		if at := strings.Index(line, until); at > 0 {
-			line = line[:at] + "THEN\n"
-		}
-		if at := strings.Index(line, " in 0."); at > 0 {
-			line = line[:at] + " in THEN.\n"
-		}
-		lines = append(lines, line)
-	}
-	want := `Plan for URL key KEY…
+	got := strings.ReplaceAll(d.out.String(), d.url, "URL")
+	got = regexp.MustCompile(` in [0-9.]+s\.\n$`).ReplaceAllString(got, " in THEN.\n")
+	want := `Plan for URL key KEY
   REGISTRY                                      CREDENTIAL  ACTION  WHY
   111122223333.dkr.ecr.eu-west-1.amazonaws.com  1c7         update  nothing was pushed into it from here yet
   222233334444.dkr.ecr.eu-west-1.amazonaws.com  -           none    see below
   444455556666.dkr.ecr.eu-west-1.amazonaws.com  1c8         update  nothing was pushed into it from here yet
 
-Result for URL key KEY…
+Result for URL key KEY
   REGISTRY                                      CREDENTIAL  RESULT      TOKEN UNTIL
-  111122223333.dkr.ecr.eu-west-1.amazonaws.com  1c7         updated     THEN
+  111122223333.dkr.ecr.eu-west-1.amazonaws.com  1c7         updated     2026-03-02 00:00 UTC
   222233334444.dkr.ecr.eu-west-1.amazonaws.com  -           failed
-  444455556666.dkr.ecr.eu-west-1.amazonaws.com  1c8         unverified  THEN
+  444455556666.dkr.ecr.eu-west-1.amazonaws.com  1c8         unverified  2026-03-02 00:00 UTC
   error: 222233334444.dkr.ecr.eu-west-1.amazonaws.com: registry 1sp4 has no credential
-    hint: add one in Rancher, or let --create do it
+    hint: add one in Rancher, or let --registry 222233334444.dkr.ecr.eu-west-1.amazonaws.com --create do it
   not verified: 444455556666.dkr.ecr.eu-west-1.amazonaws.com: pulls ignore the address "https://444455556666.dkr.ecr.eu-west-1.amazonaws.com": it must be the host name and nothing else
     hint: add a registry with the host name alone, or let --registry 444455556666.dkr.ecr.eu-west-1.amazonaws.com --create do it
 
 1 updated, 1 not verified, 1 failed in THEN.
 `
-	if all := strings.Join(lines, ""); all != want || code != 1 {
-		t.Errorf("exit code %d\n%s\nwant\n%s", code, all, want)
+	if got != want || code != 1 {
+		t.Errorf("exit code %d\n%s\nwant\n%s", code, got, want)
 	}
 	if d.err.String() != "" {
 		t.Errorf("stderr %q", d.err)
@@ -107,12 +103,54 @@ func TestTheReportForMachines(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := r.Targets[0].Registries[0]
+	for _, request := range d.Requests() {
+		if request.UserAgent != "ecr-login/1.2.3 rancher-sync" {
+			t.Errorf("%s %s by %q", request.Method, request.Path, request.UserAgent)
+		}
+	}
 	if r.Version != 1 || r.Totals.Updated != 1 || e.Registry != hostA || e.CredentialID != "1c7" || e.RegistryID != "1sp2" ||
 		e.Status != "updated" || e.Action != "update" || e.Expires == nil {
 		t.Errorf("%s", d.out)
 	}
 	if err := dec.Decode(&r); !errors.Is(err, io.EOF) {
 		t.Errorf("something follows: %v", err)
+	}
+}
+
+func TestMachinesAreToldOfAConfigurationThatCannotWork(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	for name, tt := range map[string]struct {
+		args []string
+		says string
+	}{
+		"an unknown flag":              {[]string{"--frobnicate", "--output", "json"}, "unknown flag: --frobnicate"},
+		"a mistyped flag, and joined":  {[]string{"--output=json", "--regoin", "x"}, "unknown flag: --regoin"},
+		"a value that cannot be":       {[]string{"--output", "json", "--timeout", "soon"}, `--timeout cannot be \"soon\"`},
+		"an argument":                  {[]string{"--output", "json", "hello"}, "takes no arguments"},
+		"a port that is taken":         {[]string{"--output", "json", "--interval", "1h", "--listen", taken.Addr().String()}, "cannot listen for health checks"},
+		"a format that does not exist": {[]string{"--output", "xml"}, ""},
+		"text after all":               {[]string{"--output", "text", "--frobnicate", "json"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t).inRancher()
+			d.want(d.run(tt.args...), 2, "error: ")
+			if tt.says == "" {
+				if d.out.String() != "" {
+					t.Errorf("stdout %s", d.out)
+				}
+				return
+			}
+			var r ranchersync.Report
+			if err := json.Unmarshal([]byte(d.out.String()), &r); err != nil || r.ExitCode != 2 || !strings.Contains(d.out.String(), tt.says) {
+				t.Errorf("%v: stdout %s", err, d.out)
+			}
+		})
 	}
 }
 

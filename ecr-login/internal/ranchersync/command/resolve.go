@@ -56,6 +56,22 @@ func at(where string, err error) error {
 	return &ranchersync.Error{Reason: ranchersync.ReasonConfig, Err: fmt.Errorf("%s: %w", where, err), Hint: ranchersync.HintOf(err)}
 }
 
+// intervalText is how often to run as somebody wrote it, and where they did; an
+// empty text means once.
+func intervalText(d Deps, o options) (name, text string) {
+	name, text = "--interval", o.interval
+	if !o.given("interval") {
+		name, text = "RANCHER_SYNC_INTERVAL", d.env("RANCHER_SYNC_INTERVAL")
+		if o.dryRun {
+			text = "" // asked for by hand in a place that is set up for the loop
+		}
+	}
+	if text == "0" {
+		text = ""
+	}
+	return name, text
+}
+
 // timing reads how often to run and where to listen.
 func (s *setup) timing(d Deps, o options) error {
 	switch {
@@ -66,14 +82,8 @@ func (s *setup) timing(d Deps, o options) error {
 	case o.timeout < time.Second:
 		return configError("--timeout must be a second at least")
 	}
-	name, value := "--interval", o.interval
-	if !o.given("interval") {
-		name, value = "RANCHER_SYNC_INTERVAL", d.env("RANCHER_SYNC_INTERVAL")
-		if o.dryRun {
-			value = "" // asked for by hand in a place that is set up for the loop
-		}
-	}
-	if value != "" && value != "0" {
+	name, value := intervalText(d, o)
+	if value != "" {
 		interval, err := time.ParseDuration(value)
 		switch {
 		case err != nil:

@@ -53,7 +53,7 @@ func logLevel(d Deps, o options) (slog.Level, error) {
 	}
 	switch strings.ToLower(value) {
 	case "":
-		if o.interval != "" || d.env("RANCHER_SYNC_INTERVAL") != "" && !o.dryRun {
+		if _, interval := intervalText(d, o); interval != "" {
 			return slog.LevelInfo, nil
 		}
 		return slog.LevelWarn, nil
@@ -75,10 +75,11 @@ func logLevel(d Deps, o options) (slog.Level, error) {
 func failConfig(d Deps, o options, err error) error {
 	if o.output == "json" {
 		now := d.Clock.Now().UTC()
+		_, interval := intervalText(d, o)
 		if writeErr := writeJSON(d.Out, &ranchersync.Report{
 			Version: 1, DryRun: o.dryRun, Started: now, Finished: now, ExitCode: ranchersync.ExitConfig,
 			Error: ranchersync.ProblemOf(err), Targets: []ranchersync.TargetReport{},
-		}, true); writeErr != nil {
+		}, interval == ""); writeErr != nil {
 			return &exitError{ranchersync.ExitFailed, writeErr}
 		}
 	}
@@ -97,21 +98,31 @@ func once(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersync.
 		out.Reset()
 		return err
 	}
-	plan := syncer.Plan(ctx, s.jobs)
 	var report *ranchersync.Report
 	var unsaid error // a full disk behind standard output must not let tokens die
 	if o.dryRun {
-		report = syncer.Preview(plan)
+		report = syncer.Preview(syncer.Plan(ctx, s.jobs))
 	} else {
-		if preview := syncer.Preview(plan); o.output == "text" && preview.Totals.Planned > 0 {
+		var printing sync.Mutex
+		syncer.Planned = func(plan *ranchersync.Report) {
+			if o.output != "text" || plan.Totals.Planned == 0 {
+				return
+			}
+			printing.Lock()
+			defer printing.Unlock()
 			// Said before it is done, so that whoever sees it can still stop it.
-			pen.plan(preview, false)
-			unsaid = flush()
-			if errors.Is(unsaid, syscall.EPIPE) || errors.Is(unsaid, io.ErrClosedPipe) {
-				return &exitError{ranchersync.ExitFailed, unsaid} // who was to see it has gone
+			pen.plan(plan, false)
+			if err := flush(); err != nil && unsaid == nil {
+				unsaid = err
+				if gone(err) {
+					cancel()
+				}
 			}
 		}
-		report = syncer.Apply(ctx, plan)
+		report = syncer.Run(ctx, s.jobs)
+		if gone(unsaid) {
+			return &exitError{ranchersync.ExitFailed, unsaid}
+		}
 	}
 	var err error
 	switch {
@@ -138,6 +149,9 @@ func once(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersync.
 	return nil
 }
 
+// gone reports whether who was to read the output has gone.
+func gone(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) }
+
 func writeJSON(w io.Writer, r *ranchersync.Report, indent bool) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -157,8 +171,8 @@ func forEver(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersy
 	if s.listen != "" {
 		l, err := d.Listen("tcp", s.listen)
 		if err != nil {
-			return &exitError{ranchersync.ExitConfig, configError("cannot listen for health checks: %w", err).
-				WithHint("choose another port with --listen or LISTEN_PORT, or --listen off")}
+			return failConfig(d, o, configError("cannot listen for health checks: %w", err).
+				WithHint("choose another port with --listen or LISTEN_PORT, or --listen off"))
 		}
 		log.Log(ctx, slog.LevelInfo, "listening", "address", l.Addr().String())
 		serving.Go(func() {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +28,7 @@ type service struct {
 // start runs the command until its listener is there.
 func (d *desk) start(args ...string) *service {
 	d.t.Helper()
-	ctx, cancel := context.WithCancel(d.t.Context())
+	ctx, cancel := context.WithTimeout(d.t.Context(), longest)
 	s := &service{stop: cancel, ended: make(chan int, 1)}
 	listening := make(chan string, 1)
 	d.deps.Listen = func(network, address string) (net.Listener, error) {
@@ -129,6 +131,47 @@ func TestRunningForEver(t *testing.T) {
 	}
 }
 
+func TestKeysThatBeginAlikeAreToldApart(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var targets []command.FileTarget
+	for _, access := range []string{"ABCDE1", "ABCDE2", "ABCDE"} {
+		project := d.AddProject(access)
+		d.AddKey(ranchertest.Key{Access: access, Secret: secret, Project: project})
+		d.AddCredential(d.AddRegistry(project, hostA), "AWS", "old")
+		targets = append(targets, command.FileTarget{URL: d.url, AccessKey: access, SecretKeyFile: file})
+	}
+	d.deps.Targets = func(string) ([]command.FileTarget, error) { return targets, nil }
+	all := make(chan struct{})
+	reports := 0
+	d.deps.Out = writerFunc(func(p []byte) (int, error) {
+		if reports++; reports == len(targets) {
+			close(all)
+		}
+		return len(p), nil
+	})
+	s := d.start("--interval", "6h", "--output", "json")
+	<-all
+	_, metrics := s.get(t, "/metrics")
+	_, page := s.get(t, "/")
+	for _, name := range []string{"ABCDE…", "ABCDE2", "ABCDE"} {
+		line := `ecr_login_rancher_sync_pushes_total{target="` + d.url + " key " + name + `"} 1`
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("no %s in\n%s", line, metrics)
+		}
+		if !strings.Contains(page, " key "+name+"</h2>") {
+			t.Errorf("no %s on the page", name)
+		}
+	}
+	if code := s.end(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
@@ -172,7 +215,7 @@ func TestWhereItListens(t *testing.T) {
 			d := newDesk(t).inRancher()
 			d.env["LISTEN_PORT"] = tt.env
 			got := ""
-			ctx, cancel := context.WithCancel(t.Context())
+			ctx, cancel := context.WithTimeout(t.Context(), longest)
 			d.deps.Listen = func(_, address string) (net.Listener, error) {
 				got = address
 				return net.Listen("tcp", "127.0.0.1:0")
@@ -187,6 +230,12 @@ func TestWhereItListens(t *testing.T) {
 		})
 	}
 	d := newDesk(t).inRancher()
+	d.has(hostA)
+	d.want(d.run("--interval", "0"), 0, "1 updated in ")
+	if d.err.String() != "" {
+		t.Errorf("an interval of 0 is none, and stderr %s", d.err)
+	}
+	d = newDesk(t).inRancher()
 	d.env["LISTEN_PORT"] = "99999"
 	d.want(d.run("--interval", "1h"), 2, `LISTEN_PORT cannot be "99999"`)
 
