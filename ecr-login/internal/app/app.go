@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/docker/docker-credential-helpers/credentials"
@@ -21,7 +22,7 @@ import (
 )
 
 // Name is the program's name, by which clients find it in PATH.
-const Name = "docker-credential-ecr-login"
+const Name = version.Name
 
 // Exit codes of the Docker verbs. Clients know only success and failure.
 const (
@@ -40,7 +41,10 @@ type Streams struct {
 // Main runs the program with the arguments after its name and returns the exit
 // code.
 func Main(args []string, env settings.LookupEnv, s Streams) int {
-	nameHelper()
+	if version.Version == "" {
+		version.Version = installed()
+	}
+	version.Announce()
 	ctx, stop := signalContext()
 	defer stop()
 	return run(ctx, args, env, s)
@@ -67,13 +71,16 @@ func run(ctx context.Context, args []string, env settings.LookupEnv, s Streams) 
 	return code
 }
 
-// nameHelper tells the protocol's package who we are; it is what `version`
-// prints and what its messages begin with.
-func nameHelper() {
-	credentials.Name = Name
-	credentials.Package = "ecr-credential-helper/ecr-login"
-	credentials.Version = version.String()
-	credentials.Revision = version.Commit
+// installed is the version that `go install module@version` recorded, for a
+// build that no linker flag told. It is looked up here and not in package
+// version, which must be ready before package runtime/debug is (see package
+// warm), and is not for libraries: theirs is that of the program around them.
+func installed() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "(devel)" {
+		return ""
+	}
+	return info.Main.Version
 }
 
 const usage = "Usage: " + Name + " <store|get|erase|list|version>"

@@ -155,7 +155,7 @@ func TestHeavyLibrariesAreImportedWhereTheyBelong(t *testing.T) {
 		"go.yaml.in/yaml/":                                {"internal/configfile"},
 		"github.com/prometheus/":                          {"internal/ranchersync"},
 		"github.com/spf13/":                               {"internal/ranchersync/command"},
-		"github.com/docker/docker-credential-helpers/":    {".", "internal/app", "internal/fallback", "internal/warm", "internal/demo"},
+		"github.com/docker/docker-credential-helpers/":    {".", "internal/app", "internal/fallback", "internal/version", "internal/warm", "internal/demo"},
 		"github.com/google/go-containerregistry/":         {"internal/demo", "internal/awstest/ociregistry"},
 		"github.com/docker/cli/":                          nil,
 		"github.com/aws/aws-sdk-go/":                      nil,

@@ -1,7 +1,10 @@
 // Package version says which build this is.
 package version
 
-import "runtime/debug"
+import "github.com/docker/docker-credential-helpers/credentials"
+
+// Name is the program's.
+const Name = "docker-credential-ecr-login"
 
 // Version and Commit are set by the linker (see the Makefile).
 var (
@@ -9,14 +12,19 @@ var (
 	Commit  = "" // such as 1f2e3d4
 )
 
-// String returns the version: what the linker set, else what `go install
-// module@version` recorded, else "devel".
+// String returns the version, "devel" for a build that does not know it.
 func String() string {
 	if Version != "" {
 		return Version
 	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
 	return "devel"
+}
+
+// Announce tells the protocol's package who we are; it is what `version` prints
+// and what its messages begin with.
+func Announce() {
+	credentials.Name = Name
+	credentials.Package = "ecr-credential-helper/ecr-login"
+	credentials.Version = String()
+	credentials.Revision = Commit
 }

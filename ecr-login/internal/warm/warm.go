@@ -1,5 +1,5 @@
 // Package warm answers what files and environment can answer (a `get` from the
-// cache, `list`) before the rest of the program exists.
+// cache, `list`, `version`) before the rest of the program exists.
 //
 // The Go runtime initialises every package that a binary links before main
 // runs. For the AWS SDK, net/http, cobra and Prometheus together that takes
@@ -29,6 +29,7 @@ import (
 	"ecr-credential-helper/ecr-login/internal/lookup"
 	"ecr-credential-helper/ecr-login/internal/request"
 	"ecr-credential-helper/ecr-login/internal/settings"
+	"ecr-credential-helper/ecr-login/internal/version"
 )
 
 // consumed is what was read of standard input in vain.
@@ -43,7 +44,7 @@ func init() {
 	case credentials.ActionGet:
 		// A read error will show itself again to whoever reads on.
 		consumed, _ = request.Read(os.Stdin)
-	case credentials.ActionList:
+	case credentials.ActionList, credentials.ActionVersion, "-v", "--version":
 	default:
 		return
 	}
@@ -64,6 +65,12 @@ func Stdin() io.Reader { return io.MultiReader(bytes.NewReader(consumed), os.Std
 // answer writes the answer to a verb if files and environment suffice for it,
 // and reports whether they did.
 func answer(verb string, input []byte, env settings.LookupEnv, now time.Time, out io.Writer) bool {
+	switch verb {
+	case credentials.ActionVersion, "-v", "--version":
+		// What was not built by the Makefile has its version elsewhere.
+		version.Announce()
+		return version.Version != "" && credentials.PrintVersion(out) == nil
+	}
 	s, err := settings.Load(env, nil)
 	if err != nil || s.Log.Level == "debug" {
 		return false // at debug even a warm get has something to log
