@@ -2,9 +2,11 @@ package registry_test
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
+	"ecr-credential-helper/ecr-login/internal/lookalikes"
 	"ecr-credential-helper/ecr-login/registry"
 )
 
@@ -84,71 +86,16 @@ func TestParseIgnoresWhatClientsAddToAHost(t *testing.T) {
 func TestParseRefusesLookAlikes(t *testing.T) {
 	t.Parallel()
 	const host = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
-	tests := map[string]string{
-		"nothing":                             "",
-		"only a scheme":                       "https://",
-		"Docker Hub":                          "https://index.docker.io/v1/",
-		"a longer domain":                     host + ".evil.com",
-		"the China suffix on another region":  host + ".cn",
-		"the host as a path":                  "evil.com/" + host,
-		"the host as a query":                 "evil.com?" + host,
-		"a fragment after the host":           host + "#@evil.com",
-		"a query after the host":              host + "?x",
-		"user information":                    "user@" + host,
-		"user and password":                   "https://user:pass@" + host,
-		"the host as user information":        host + "@evil.com",
-		"the host as a user with a port":      host + ":443@evil.com",
-		"11 digits":                           host[1:],
-		"13 digits":                           "1" + host,
-		"letters in the account":              "11112222333a" + host[12:],
-		"full-width digits":                   "１１１１２２２２３３３３" + host[12:],
-		"Arabic-Indic digits":                 "١١١١٢٢٢٢٣٣٣٣" + host[12:],
-		"a trailing dot":                      host + ".",
-		"a leading dot":                       "." + host,
-		"a double dot":                        strings.Replace(host, "dkr.", "dkr..", 1),
-		"a sub-domain":                        "x." + host,
-		"a newline in the middle":             strings.Replace(host, ".ecr", "\n.ecr", 1),
-		"a trailing newline":                  host + "\n",
-		"a NUL":                               host + "\x00",
-		"a tab":                               "\t" + host,
-		"a space":                             host + " ",
-		"invalid UTF-8":                       host + "\xff",
-		"DEL":                                 host + "\x7f",
-		"a soft hyphen":                       strings.Replace(host, "us-", "us\u00ad-", 1),
-		"a dotted capital I":                  strings.Replace(host, "1111", "İ111", 1),
-		"another scheme":                      "ftp://" + host,
-		"no scheme name":                      "://" + host,
-		"two schemes":                         "https://https://" + host,
-		"a scheme with one slash":             "https:/" + host,
-		"a backslash":                         "https:\\\\" + host,
-		"an empty port":                       host + ":",
-		"a port that is no number":            host + ":https",
-		"a port beyond 65535":                 host + ":65536",
-		"a negative port":                     host + ":-1",
-		"percent encoding":                    strings.Replace(host, ".dkr", "%2edkr", 1),
-		"an IPv6 literal":                     "[::1]:443",
-		"no region":                           "111122223333.dkr.ecr..amazonaws.com",
-		"a region without number":             "111122223333.dkr.ecr.us-east.amazonaws.com",
-		"a region of one word":                "111122223333.dkr.ecr.useast1.amazonaws.com",
-		"a region of two words":               "111122223333.dkr.ecr.us-1.amazonaws.com",
-		"a region with a leading dash":        "111122223333.dkr.ecr.-us-east-1.amazonaws.com",
-		"a region beginning with a digit":     "111122223333.dkr.ecr.1us-east-1.amazonaws.com",
-		"a region too long":                   "111122223333.dkr.ecr.us-" + strings.Repeat("e", 40) + "-1.amazonaws.com",
-		"a China region without its suffix":   "111122223333.dkr.ecr.cn-north-1.amazonaws.com",
-		"a plain region in a secret domain":   "111122223333.dkr.ecr.us-east-1.c2s.ic.gov",
-		"a secret region in the plain domain": "111122223333.dkr.ecr.us-iso-east-1.amazonaws.com",
-		"dual-stack where there is none":      "111122223333.dkr-ecr.us-iso-east-1.on.aws",
-		"the dual-stack name, plain domain":   "111122223333.dkr-ecr.us-east-1.amazonaws.com",
-		"the plain name, dual-stack domain":   "111122223333.dkr.ecr.us-east-1.on.aws",
-		"a word glued to ecr":                 "111122223333.dkr.ecrx.us-east-1.amazonaws.com",
-		"a word glued to fips":                "111122223333.dkr.ecr-fipsx.us-east-1.amazonaws.com",
-		"the API endpoint":                    "api.ecr.us-east-1.amazonaws.com",
-		"public as a sub-domain":              "x.public.ecr.aws",
-		"public with a longer domain":         "public.ecr.aws.evil.com",
-		"public with a dot":                   "public.ecr.aws.",
-		"a megabyte":                          strings.Repeat("a", 1<<20),
-		"a megabyte of account":               strings.Repeat("1", 1<<20) + host[12:],
-	}
+	tests := lookalikes.All()
+	maps.Copy(tests, map[string]string{
+		"nothing":               "",
+		"a trailing newline":    host + "\n",
+		"a NUL":                 host + "\x00",
+		"a tab":                 "\t" + host,
+		"a space":               host + " ",
+		"a megabyte":            strings.Repeat("a", 1<<20),
+		"a megabyte of account": strings.Repeat("1", 1<<20) + host[12:],
+	})
 	for name, server := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

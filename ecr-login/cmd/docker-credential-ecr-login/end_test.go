@@ -18,6 +18,21 @@ import (
 
 const patience = 10 * time.Second
 
+// startGet starts a get and waits until it has called AWS.
+func (l *lab) startGet(cmd *exec.Cmd) *exec.Cmd {
+	l.t.Helper()
+	cmd.Stdin = strings.NewReader(irish)
+	if err := cmd.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
+	defer cancel()
+	if err := l.aws.Wait(ctx, awstest.OpECRToken, 1); err != nil {
+		l.t.Fatal(err)
+	}
+	return cmd
+}
+
 func TestASignalEndsAHangingGetQuickly(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -34,15 +49,8 @@ func TestASignalEndsAHangingGetQuickly(t *testing.T) {
 			l.aws.Inject(awstest.OpECRToken, awstest.Fault{Kind: awstest.Hang})
 			cmd := l.command(t.Context(), "get")
 			var out, errOut bytes.Buffer
-			cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(irish), &out, &errOut
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			if err := l.aws.Wait(ctx, awstest.OpECRToken, 1); err != nil {
-				t.Fatal(err)
-			}
+			cmd.Stdout, cmd.Stderr = &out, &errOut
+			l.startGet(cmd)
 			start := time.Now()
 			if err := cmd.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
@@ -76,15 +84,8 @@ func TestASignalThatIsIgnoredStaysIgnored(t *testing.T) {
 	// As nohup does.
 	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", "trap '' HUP; exec " + name + " get"}
 	var out bytes.Buffer
-	cmd.Stdin, cmd.Stdout = strings.NewReader(irish), &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := l.aws.Wait(ctx, awstest.OpECRToken, 1); err != nil {
-		t.Fatal(err)
-	}
+	cmd.Stdout = &out
+	l.startGet(cmd)
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
@@ -141,16 +142,7 @@ func TestAKilledHolderFreesTheLock(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.aws.Inject(awstest.OpECRToken, awstest.Fault{Kind: awstest.Hang, Times: 1})
-	cmd := l.command(t.Context(), "get")
-	cmd.Stdin = strings.NewReader(irish)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := l.aws.Wait(ctx, awstest.OpECRToken, 1); err != nil {
-		t.Fatal(err)
-	}
+	cmd := l.startGet(l.command(t.Context(), "get"))
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -177,20 +169,11 @@ func TestABusyLockIsNotWaitedForToTheEnd(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.aws.Inject(awstest.OpECRToken, awstest.Fault{Kind: awstest.Hang, Times: 1})
-	cmd := l.command(t.Context(), "get")
-	cmd.Stdin = strings.NewReader(irish)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd := l.startGet(l.command(t.Context(), "get"))
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it hangs on purpose
 		_ = cmd.Wait()
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := l.aws.Wait(ctx, awstest.OpECRToken, 1); err != nil {
-		t.Fatal(err)
-	}
 	l.env["AWS_ECR_TIMEOUT"] = "2s"
 	r := l.run("get", irish)
 	if _, err := l.password(r, irish); err != nil || r.took > 2*time.Second {

@@ -50,7 +50,7 @@ func layers() [][]string {
 func workshop() []string {
 	return []string{
 		"cmd/ecr-demo", "internal/demo", "cmd/ecr-bench", "cmd/ecr-bench/floor",
-		"internal/awstest/ociregistry", "internal/awstest", "internal/ranchertest",
+		"internal/awstest/ociregistry", "internal/awstest", "internal/ranchertest", "internal/lookalikes",
 	}
 }
 
