@@ -26,7 +26,7 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 		return
 	}
 	if e.Action == Create {
-		e.holds(pushed{At: s.Clock.Now(), Expires: tok.Expires})
+		e.holds(pushed{Issued: tok.Issued, Expires: tok.Expires})
 		if e.Activates {
 			e.Why += alsoInactive
 		}
@@ -35,7 +35,7 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 	held, why := s.held(p, e, have)
 	if why != "" {
 		e.Why = why
-		e.holds(pushed{At: s.Clock.Now(), Expires: tok.Expires})
+		e.holds(pushed{Issued: tok.Issued, Expires: tok.Expires})
 		if e.Activates {
 			e.Why += alsoInactive
 		}
@@ -77,7 +77,7 @@ func (s *Syncer) held(p *jobPlan, e *Entry, have *supply) (held pushed, why stri
 			return pushed{}, "it carries no note of its token"
 		} else if !ok {
 			// Pushed from elsewhere: the note is all there is to go by.
-			known, ok = pushed{At: n.Expires.Add(-usualLife), Expires: n.Expires}, true
+			known, ok = pushed{Issued: n.Expires.Add(-usualLife), Expires: n.Expires}, true
 			sameToken = n.Mark == publicMark(e.Host, tok.Password.Reveal())
 			owner = publicMark("", tok.Identity)
 			known.Owner = n.Owner
@@ -88,12 +88,17 @@ func (s *Syncer) held(p *jobPlan, e *Entry, have *supply) (held pushed, why stri
 	switch {
 	case !ok:
 		return pushed{}, "nothing was pushed into it from here yet"
+	case sameToken:
+		if !known.suffices(now, need) {
+			e.Warnings = append(e.Warnings, "AWS gives no newer token at the moment than the one in it, which ends in "+brief(known.Expires.Sub(now)))
+		}
+		return known, ""
 	case !known.suffices(now, need):
 		if left := known.Expires.Sub(now); left > 0 {
 			return pushed{}, "its token ends in " + brief(left)
 		}
 		return pushed{}, "its token has ended"
-	case !sameToken && (owner == "" || owner != known.Owner):
+	case owner == "" || owner != known.Owner:
 		return pushed{}, "its token is not the one in use now"
 	}
 	return known, ""

@@ -33,7 +33,7 @@ func needed(interval time.Duration) time.Duration {
 // suffices reports whether a pushed token lives long enough. One that was born
 // too short-lived to ever do so is good for the same share of its life.
 func (p pushed) suffices(now time.Time, need time.Duration) bool {
-	if now.Before(p.At) {
+	if now.Before(p.Issued) {
 		return false // the clock was set back: its age is not known
 	}
 	if p.life() > longestLife {

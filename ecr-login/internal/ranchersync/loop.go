@@ -91,12 +91,12 @@ func (l *Loop) run(ctx context.Context, a *appointment) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	l.appoint(ctx, a, report.Targets[0], l.Syncer.Clock.Now())
 	if l.Observe != nil {
 		l.observing.Lock()
-		defer l.observing.Unlock()
 		l.Observe(report)
+		l.observing.Unlock()
 	}
+	l.appoint(ctx, a, report.Targets[0], l.Syncer.Clock.Now())
 	return true
 }
 

@@ -53,7 +53,7 @@ type pushed struct {
 	marks
 	Host    string    `json:"host"`
 	UID     string    `json:"uid,omitempty"` // of the credential
-	At      time.Time `json:"pushed"`
+	Issued  time.Time `json:"issued"`
 	Expires time.Time `json:"expires"`
 }
 
@@ -64,8 +64,8 @@ type marks struct {
 	Owner string `json:"owner,omitempty"` // empty when unknown
 }
 
-// life is how long the token had to live when it was pushed.
-func (p pushed) life() time.Duration { return p.Expires.Sub(p.At) }
+// life is how long the token lives in all.
+func (p pushed) life() time.Duration { return p.Expires.Sub(p.Issued) }
 
 // target returns what is known about a target. The caller holds mu.
 func (m *Memory) target(key string) *recollection {
@@ -154,12 +154,19 @@ func (m *Memory) remember(key string, e *Entry, p pushed) {
 	r.fresh[e.Credential] = true
 }
 
-// forget is for a credential of which nothing is certain any more.
-func (m *Memory) forget(key string, e *Entry) {
+// doubt is for a credential that may have got another token: it is not taken
+// for good any more, but no token in it ends earlier than the one before.
+func (m *Memory) doubt(key string, e *Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.target(key)
-	delete(r.Credentials, e.Credential)
+	p, ok := r.Credentials[e.Credential]
+	if !ok || p.Host != e.Host || p.UID != e.UID {
+		delete(r.Credentials, e.Credential)
+	} else {
+		p.marks = marks{}
+		r.Credentials[e.Credential] = p
+	}
 	r.fresh[e.Credential] = true
 }
 

@@ -96,26 +96,24 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// observe counts what became of a run.
-func (m *metrics) observe(r *Report) {
-	for _, t := range r.Targets {
-		result := "ok"
-		if t.Failed() {
-			result = "failed"
+// observe counts what became of a run over a target.
+func (m *metrics) observe(t TargetReport) {
+	result := "ok"
+	if t.Failed() {
+		result = "failed"
+	}
+	m.runs.WithLabelValues(t.Name, result).Inc()
+	m.duration.WithLabelValues(t.Name).Observe(t.Seconds)
+	if t.Error != nil {
+		m.failures.WithLabelValues(t.Name, string(t.Error.Reason)).Inc()
+	}
+	pushes := m.pushes.WithLabelValues(t.Name) // there from the first run on, be it at 0
+	for _, e := range t.Registries {
+		if e.Status == Updated || e.Status == Created || e.Status == Unverified && (e.Action == Update || e.Action == Create) {
+			pushes.Inc()
 		}
-		m.runs.WithLabelValues(t.Name, result).Inc()
-		m.duration.WithLabelValues(t.Name).Observe(t.Seconds)
-		if t.Error != nil {
-			m.failures.WithLabelValues(t.Name, string(t.Error.Reason)).Inc()
-		}
-		pushes := m.pushes.WithLabelValues(t.Name) // there from the first run on, be it at 0
-		for _, e := range t.Registries {
-			if e.Status == Updated || e.Status == Created || e.Status == Unverified && (e.Action == Update || e.Action == Create) {
-				pushes.Inc()
-			}
-			if e.Error != nil {
-				m.failures.WithLabelValues(t.Name, string(e.Error.Reason)).Inc()
-			}
+		if e.Error != nil {
+			m.failures.WithLabelValues(t.Name, string(e.Error.Reason)).Inc()
 		}
 	}
 }

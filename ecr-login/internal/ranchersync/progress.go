@@ -8,8 +8,8 @@ type Progress struct {
 	Done, Total int
 }
 
-// steps counts what a run has done. Reading is told about until there is
-// something to push: from then on that is what people wait for.
+// steps counts what a run has done. It tells about pushing while there is
+// something to push, and about reading while that is what people wait for.
 type steps struct {
 	tell func(Progress)
 
@@ -36,7 +36,7 @@ func (s *steps) count(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
-	if s.pushing.Total > 0 {
+	if s.pushing.Done < s.pushing.Total || s.reading.Done == s.reading.Total && s.pushing.Total > 0 {
 		s.tell(s.pushing)
 	} else {
 		s.tell(s.reading)

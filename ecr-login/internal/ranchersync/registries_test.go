@@ -62,7 +62,12 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 			name: "with a scheme and no credential, and nothing else",
 			set:  func(w *world) { w.AddRegistry(w.project, "https://"+hostA) },
 			job:  []func(*ranchersync.Job){creating},
-			want: "1 failed:missing", says: []string{"pulls ignore the address", "let --registry " + hostA + " --create do it"},
+			want: "1 failed:missing", says: []string{"pulls ignore the address", "hint: add a registry with the host name alone, or let --registry " + hostA + " --create do it"},
+		},
+		{
+			name: "with a scheme, in a state that nobody knows",
+			set:  func(w *world) { r, _ := w.has("https://" + hostA); w.SetState(r, "frobnicating") },
+			want: "1 failed:state", says: []string{"registry 1sp2 is frobnicating", "warning: pulls ignore the address"},
 		},
 		{
 			name: "with a scheme and about to go, beside a plain one",

@@ -35,8 +35,6 @@ type TargetReport struct {
 	Seconds    float64       `json:"seconds"`
 	Error      *Problem      `json:"error,omitempty"` // it failed as a whole
 	Registries []EntryReport `json:"registries"`
-
-	key string // of the target: other than its name, no two have the same
 }
 
 // EntryReport is what became of one credential.
@@ -52,7 +50,7 @@ type EntryReport struct {
 	Warnings     []string   `json:"warnings,omitempty"`
 	Error        *Problem   `json:"error,omitempty"`
 
-	life time.Duration // of that token, when it was pushed
+	life time.Duration // of that token, from its issue to its end
 }
 
 // The exit codes.
@@ -71,7 +69,7 @@ func (s *Syncer) Preview(plan *Plan) *Report { return s.report(plan, true) }
 func (s *Syncer) report(plan *Plan, dryRun bool) *Report {
 	r := &Report{Version: 1, DryRun: dryRun, Started: plan.Started.UTC(), Finished: s.Clock.Now().UTC(), Targets: []TargetReport{}}
 	for _, p := range plan.jobs {
-		t := TargetReport{Name: p.Target.Name(), Seconds: p.took.Seconds(), Error: ProblemOf(p.err), Registries: []EntryReport{}, key: p.Target.Key()}
+		t := TargetReport{Name: p.Target.Name(), Seconds: p.took.Seconds(), Error: ProblemOf(p.err), Registries: []EntryReport{}}
 		if p.err != nil {
 			r.Totals.Failed++
 		}

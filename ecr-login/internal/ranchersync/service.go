@@ -23,7 +23,7 @@ type Service struct {
 
 // standing is how one target is doing.
 type standing struct {
-	key, name   string
+	name        string
 	last        TargetReport
 	at          time.Time // when last is from
 	lastSuccess time.Time // when everything was in order; zero: never yet
@@ -36,25 +36,24 @@ type tokenPlace struct{ host, credential string }
 // held is the token in a credential.
 type held struct {
 	expires time.Time
-	life    time.Duration // it had when it was pushed
+	life    time.Duration // from its issue to its end
 }
 
-// NewService returns a service for the targets of jobs, which must differ in
-// their names as well as in their keys: by the names people and metrics tell
-// them apart.
+// NewService returns a service for the targets of jobs, no two of which may have
+// the same name.
 func NewService(jobs []Job, clock Clock, version string) *Service {
 	s := &Service{clock: clock, version: version, started: clock.Now()}
 	for _, job := range jobs {
-		s.targets = append(s.targets, &standing{key: job.Target.Key(), name: job.Target.Name()})
+		s.targets = append(s.targets, &standing{name: job.Target.Name()})
 	}
 	s.metrics = newMetrics(s)
 	return s
 }
 
 // standing is that of a target; nil for one that is none of the service's.
-func (s *Service) standing(key string) *standing {
+func (s *Service) standing(name string) *standing {
 	for _, st := range s.targets {
-		if st.key == key {
+		if st.name == name {
 			return st
 		}
 	}
@@ -66,7 +65,7 @@ func (s *Service) Observe(r *Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range r.Targets {
-		st := s.standing(t.key)
+		st := s.standing(t.Name)
 		if st == nil {
 			continue
 		}
@@ -77,8 +76,8 @@ func (s *Service) Observe(r *Report) {
 		if t.Error == nil {
 			st.keep(t)
 		}
+		s.metrics.observe(t)
 	}
-	s.metrics.observe(r)
 }
 
 // keep takes over which tokens a target holds. Of a target that could not be
@@ -100,9 +99,8 @@ func (st *standing) keep(t TargetReport) {
 	st.tokens = tokens
 }
 
-// nearEnd reports whether a token's life is all but over: an hour before the end
-// of the usual ones, of which six hours at least are left when they are pushed,
-// and in proportion for tokens that live shorter.
+// nearEnd reports whether a token's life is all but over: an hour before its
+// end, and in proportion for one that lives for less than six.
 func (h held) nearEnd(now time.Time) bool {
 	return h.expires.Sub(now) < min(time.Hour, h.life/6)
 }
@@ -166,16 +164,19 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 	}
-	stopped := context.AfterFunc(ctx, func() {
-		moment, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
+	down := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(down)
+		moment, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer done()
 		if server.Shutdown(moment) != nil {
 			_ = server.Close()
 		}
 	})
-	defer stopped()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		cancel()
 		return err
 	}
+	<-down // Serve returns as soon as the end begins
 	return nil
 }

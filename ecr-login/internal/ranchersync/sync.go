@@ -38,6 +38,8 @@ type Syncer struct {
 	// Planned, if set, is shown the plan for each target before Run carries it
 	// out; it is called concurrently.
 	Planned func(*Report)
+
+	purses *purses
 }
 
 // Plan is what a run is going to do.
@@ -53,6 +55,7 @@ type jobPlan struct {
 	entries []*Entry
 	supply  map[string]*supply // by host
 	err     error
+	began   time.Time // in real time, for the clock on the wall may jump meanwhile
 	took    time.Duration
 }
 
@@ -81,13 +84,14 @@ func NewSyncer(s Syncer) *Syncer {
 	if s.Progress == nil {
 		s.Progress = func(Progress) {}
 	}
+	s.purses = &purses{tokens: s.Tokens, concurrency: s.Concurrency}
 	return &s
 }
 
 // Run plans and carries out every job, each as soon as it can: a target that
 // does not answer holds up none of the others.
 func (s *Syncer) Run(ctx context.Context, jobs []Job) *Report {
-	return s.report(s.each(ctx, jobs, func(p *jobPlan, steps *steps) {
+	return s.report(s.forAll(ctx, jobs, func(p *jobPlan, steps *steps) {
 		if s.Planned != nil && p.err == nil {
 			s.Planned(s.report(&Plan{Started: s.Clock.Now(), jobs: []*jobPlan{p}}, true))
 		}
@@ -98,25 +102,25 @@ func (s *Syncer) Run(ctx context.Context, jobs []Job) *Report {
 // Plan looks at all targets at the same time and decides what to do. It changes
 // nothing anywhere, except that tokens may be fetched into the cache.
 func (s *Syncer) Plan(ctx context.Context, jobs []Job) *Plan {
-	return s.each(ctx, jobs, func(*jobPlan, *steps) {})
+	return s.forAll(ctx, jobs, func(*jobPlan, *steps) {})
 }
 
-// each plans all jobs at the same time and calls then with each that is planned.
-func (s *Syncer) each(ctx context.Context, jobs []Job, then func(*jobPlan, *steps)) *Plan {
+// forAll plans all jobs at the same time and calls then with each that is
+// planned.
+func (s *Syncer) forAll(ctx context.Context, jobs []Job, then func(*jobPlan, *steps)) *Plan {
 	plan := &Plan{Started: s.Clock.Now()}
-	purse := newPurse(s.Tokens, s.Concurrency)
+	purse := s.purses.open()
+	defer s.purses.close()
 	steps := newSteps(len(jobs), s.Progress)
 	var all sync.WaitGroup
 	for _, job := range jobs {
-		p := &jobPlan{Job: job, supply: map[string]*supply{}}
+		p := &jobPlan{Job: job, supply: map[string]*supply{}, began: time.Now()}
 		plan.jobs = append(plan.jobs, p)
 		all.Go(func() {
-			// Real time, for the clock on the wall may jump meanwhile.
-			start := time.Now()
 			p.err = s.plan(ctx, p, purse)
 			steps.read()
 			then(p, steps)
-			p.took = time.Since(start)
+			p.took = time.Since(p.began)
 		})
 	}
 	all.Wait()
@@ -157,10 +161,10 @@ func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
 	}
 	opts := p.Tokens
 	opts.MinLife = needed(s.Interval)
-	key := p.Target.Key()
+	key, since := p.Target.Key(), p.began
 	each(s.Concurrency, hosts, func(host string) {
 		have := p.supply[host]
-		tok, err := purse.token(ctx, host, opts)
+		tok, err := purse.token(ctx, host, opts, since)
 		if err == nil && !tok.Expires.After(s.Clock.Now()) {
 			err = Errorf(ReasonAWS, "the token for %s has ended already", host)
 		}
@@ -177,7 +181,7 @@ func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
 			// A cached token may have been revoked; a new one tells.
 			again := opts
 			again.Refresh = true
-			if fresh, err := purse.token(ctx, host, again); err == nil {
+			if fresh, err := purse.token(ctx, host, again, since); err == nil {
 				have.tok, have.marks = fresh, s.Memory.marks(key, *fresh)
 				have.doubt = s.Prober.Probe(ctx, host, fresh.User, fresh.Password)
 			}
@@ -257,8 +261,8 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 		if stop == nil && ctx.Err() != nil {
 			stop = &Error{Reason: ReasonInterrupted, Err: fmt.Errorf("not reached: %w", context.Cause(ctx)), Hint: "run again: what is done is not done twice"}
 		}
-		// Should this fail, the target may still hold the token from before; it
-		// holds none that ends later than that.
+		// Should this fail, the target holds the token from before, or has got the
+		// new one after all: none that ends earlier.
 		known, _ := s.Memory.recall(key, e)
 		if stop != nil {
 			e.holds(known)
@@ -267,8 +271,7 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 		}
 		tok := p.supply[e.Host].tok
 		if e.Action != Activate {
-			// Whatever happens now, what was known no longer holds.
-			s.Memory.forget(key, e)
+			s.Memory.doubt(key, e)
 		}
 		err := p.survey.Apply(ctx, e, s.push(p, e, tok))
 		mu.Lock()
@@ -278,7 +281,7 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 			applied = append(applied, e)
 			if e.Action != Activate {
 				e.User = tok.User
-				e.holds(pushed{At: s.Clock.Now(), Expires: tok.Expires})
+				e.holds(pushed{Issued: tok.Issued, Expires: tok.Expires})
 			}
 			return
 		}
@@ -337,7 +340,7 @@ func (s *Syncer) settle(key string, p *jobPlan, e *Entry, verdict error) {
 	}
 	have := p.supply[e.Host]
 	if e.Action != Activate {
-		s.Memory.remember(key, e, pushed{marks: have.marks, At: s.Clock.Now(), Expires: have.tok.Expires})
+		s.Memory.remember(key, e, pushed{marks: have.marks, Issued: have.tok.Issued, Expires: have.tok.Expires})
 	}
 	switch {
 	case e.Unused != nil:

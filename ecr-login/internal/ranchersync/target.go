@@ -105,7 +105,7 @@ type Entry struct {
 	Status Status
 	Err    error
 
-	life time.Duration // of the credential's token, when it was pushed
+	life time.Duration // of the credential's token, from its issue to its end
 }
 
 // holds sets which token the entry's credential holds, as far as is known.

@@ -34,15 +34,16 @@ type TokenOptions struct {
 // Every error counts as AWS's unless it is an *[Error]; one with a method
 // Hint() string brings its remedy.
 type Tokens interface {
-	// Token returns a token that opens host.
+	// Token returns a token that opens host, with the times when it was issued and
+	// ends.
 	Token(ctx context.Context, host string, opts TokenOptions) (Token, error)
 	// Own returns the host of the registry in region that belongs to the very
 	// account whose credentials are used.
 	Own(ctx context.Context, region string, opts TokenOptions) (string, error)
 }
 
-// purse hands out tokens within one run and asks for each only once, however
-// many targets want it.
+// purse hands out tokens and asks for each only once, however many targets want
+// it at the same time.
 type purse struct {
 	tokens Tokens
 	// slots bounds how many are fetched at a time.
@@ -52,13 +53,43 @@ type purse struct {
 	held map[purseKey]*purseEntry
 }
 
+// purses is the purse that all runs share that go on at the same time. With the
+// last of them go the tokens.
+type purses struct {
+	tokens      Tokens
+	concurrency int
+
+	mu     sync.Mutex
+	purse  *purse // nil when there is no run
+	owners int
+}
+
+func (p *purses) open() *purse {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.purse == nil {
+		p.purse = newPurse(p.tokens, p.concurrency)
+	}
+	p.owners++
+	return p.purse
+}
+
+func (p *purses) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.owners--; p.owners == 0 {
+		p.purse = nil
+	}
+}
+
 type purseKey struct {
 	host string
 	opts TokenOptions
 }
 
 type purseEntry struct {
-	ready chan struct{}
+	ready chan struct{} // closed when the others are set
+	at    time.Time
 	tok   Token
 	err   error
 }
@@ -67,39 +98,64 @@ func newPurse(tokens Tokens, concurrency int) *purse {
 	return &purse{tokens: tokens, slots: make(chan struct{}, concurrency), held: map[purseKey]*purseEntry{}}
 }
 
-func (p *purse) token(ctx context.Context, host string, opts TokenOptions) (*Token, error) {
+// token returns a token, or the reason why there is none, as it was found since
+// a time when nobody had yet thought of changing either.
+func (p *purse) token(ctx context.Context, host string, opts TokenOptions, since time.Time) (*Token, error) {
 	key := purseKey{host, opts}
-	p.mu.Lock()
-	e, known := p.held[key]
-	if !known {
-		e = &purseEntry{ready: make(chan struct{})}
-		p.held[key] = e
-	}
-	p.mu.Unlock()
-	if known {
+	for {
+		p.mu.Lock()
+		e := p.held[key]
+		if e == nil || e.done() && e.at.Before(since) {
+			e = &purseEntry{ready: make(chan struct{})}
+			p.held[key] = e
+			p.mu.Unlock()
+			p.fetch(ctx, key, e)
+			return &e.tok, e.err
+		}
+		p.mu.Unlock()
 		select {
 		case <-e.ready:
-			return &e.tok, e.err
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+		if ReasonOf(e.err) != ReasonInterrupted || e.err == nil {
+			return &e.tok, e.err
+		}
+		// It was somebody else's run that ended.
+		p.mu.Lock()
+		if p.held[key] == e {
+			delete(p.held, key)
+		}
+		p.mu.Unlock()
 	}
+}
+
+func (e *purseEntry) done() bool {
+	select {
+	case <-e.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *purse) fetch(ctx context.Context, key purseKey, e *purseEntry) {
 	defer close(e.ready)
+	defer func() { e.at = time.Now() }()
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
-		e.err = ctx.Err()
-		return nil, e.err
+		e.err = &Error{Reason: ReasonInterrupted, Err: ctx.Err()}
+		return
 	}
-	e.tok, e.err = p.tokens.Token(ctx, host, opts)
+	e.tok, e.err = p.tokens.Token(ctx, key.host, key.opts)
 	if e.err == nil && (e.tok.User == "" || e.tok.Password.Reveal() == "") {
 		e.err = errors.New("the token is empty")
 	}
 	if e.err != nil {
 		e.err = awsError(ctx, e.err)
 	}
-	return &e.tok, e.err
 }
 
 // awsError says that AWS is where an error comes from, unless the run ended.

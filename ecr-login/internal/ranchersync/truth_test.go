@@ -40,6 +40,21 @@ func TestAnAnswerInRanchersPlaceIsNoSuccess(t *testing.T) {
 	}
 }
 
+func TestAnActivationOfSomethingElseIsNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	_, c := w.has(hostA)
+	w.SetState(c, "inactive")
+	w.Inject(ranchertest.Fault{
+		Match:  func(r ranchertest.Request) bool { return r.Query.Get("action") == "activate" },
+		Status: 202, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"type":"registryCredential","id":"1c999","state":"activating"}`),
+	})
+	got := w.run(activating)
+	wantSummary(t, got, "1 failed:answer")
+	wantMessage(t, got, "the answer to the activation of "+c+" is not that resource")
+	wantSummary(t, w.run(activating), "0 updated")
+}
+
 func TestKeysInABrokenAnswerAreNotShown(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{"HTTP/1.1 %s\r\n\r\n", "HTTP/1.1 200 OK\r\n%s\r\n\r\n", "HTTP/1.1 302 Found\r\nLocation: http://%%zz%s/\r\n\r\n"} {

@@ -67,6 +67,7 @@ type testTokens struct {
 	round    int
 	held     map[string]ranchersync.Token
 	err      error
+	down     bool // AWS does not answer, and the cache gives what it has
 	identity string
 	own      string
 	password func(host string, round int) string
@@ -91,16 +92,41 @@ func (f *testTokens) Token(_ context.Context, host string, opts ranchersync.Toke
 		return ranchersync.Token{}, f.err
 	}
 	now := f.clock.Now()
-	if tok, ok := f.held[host]; ok && tok.Expires.Sub(now) >= opts.MinLife && !opts.Refresh {
+	tok, ok := f.held[host]
+	switch {
+	case ok && now.Before(tok.Issued): // of an age that nobody knows
+	case ok && f.down && tok.Expires.Sub(now) >= token.LastServed:
+		return tok, nil
+	case ok && !opts.Refresh && tok.Expires.Sub(now) >= opts.MinLife:
 		return tok, nil
 	}
+	if f.down {
+		return ranchersync.Token{}, errors.New("AWS does not answer")
+	}
 	f.round++
-	tok := ranchersync.Token{
-		Token:    token.Token{User: "AWS", Password: token.NewPassword(f.password(host, f.round)), Expires: now.Add(f.life)},
+	tok = ranchersync.Token{
+		Token:    token.Token{User: "AWS", Password: token.NewPassword(f.password(host, f.round)), Issued: now, Expires: now.Add(f.life)},
 		Identity: f.identity,
 	}
 	f.held[host] = tok
 	return tok, nil
+}
+
+// slowTokens gives no token before it is released.
+type slowTokens struct {
+	*testTokens
+	asked   chan string
+	release chan struct{}
+}
+
+func (s *slowTokens) Token(ctx context.Context, host string, opts ranchersync.TokenOptions) (ranchersync.Token, error) {
+	s.asked <- host
+	select {
+	case <-s.release:
+		return s.testTokens.Token(ctx, host, opts)
+	case <-ctx.Done():
+		return ranchersync.Token{}, ctx.Err()
+	}
 }
 
 func (f *testTokens) Own(_ context.Context, region string, _ ranchersync.TokenOptions) (string, error) {
@@ -217,7 +243,9 @@ func (w *world) syncer() *ranchersync.Syncer {
 // run is one run of a program that starts and ends.
 func (w *world) run(change ...func(*ranchersync.Job)) *ranchersync.Report {
 	w.t.Helper()
-	return w.syncer().Run(w.t.Context(), []ranchersync.Job{w.job(change...)})
+	ctx, cancel := context.WithTimeout(w.t.Context(), longest)
+	defer cancel()
+	return w.syncer().Run(ctx, []ranchersync.Job{w.job(change...)})
 }
 
 // asked makes a job one for these registries.

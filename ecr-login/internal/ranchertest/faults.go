@@ -35,11 +35,10 @@ type Fault struct {
 	// Delay holds the answer back, until the client goes away.
 	Delay time.Duration
 	// Status, when set, replaces the answer, with Header and Body. The request
-	// has no effect unless Effect is set.
+	// has no effect then.
 	Status int
 	Header http.Header
 	Body   []byte
-	Effect bool
 	// Rewrite changes the body of the true answer.
 	Rewrite func(status int, body []byte) (int, []byte)
 	// Before runs just before the request is dealt with; it may call the
@@ -107,7 +106,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 	var a answer
 	s.mu.Lock()
-	if f.Cut != BeforeEffect && (f.Status == 0 || f.Effect) {
+	if f.Cut != BeforeEffect && f.Status == 0 {
 		a = s.handle(r, body)
 	}
 	record.Changed, record.Status, record.Cut = a.changed, a.status, f.Cut != NoCut

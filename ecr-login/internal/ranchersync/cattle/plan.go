@@ -57,7 +57,7 @@ func (s *survey) Plan(r registry.Registry, want ranchersync.Want) []*ranchersync
 				e.Action, e.Err = ranchersync.Skip, nil
 			}
 			e.Warnings = append(e.Warnings, ignored.Error())
-		case e.Action == ranchersync.Fail && e.Credential == "":
+		case e.Action == ranchersync.Fail && ranchersync.ReasonOf(e.Err) == ranchersync.ReasonMissing:
 			// To add a credential here would not help.
 			e.Err = &ranchersync.Error{Reason: ranchersync.ReasonMissing, Err: ignored.Err, Hint: ignored.Hint}
 		case e.Action == ranchersync.Fail || e.Action == ranchersync.Skip:

@@ -30,6 +30,7 @@ type builder struct {
 	o          options
 	log        ranchersync.Logger
 	setup      *setup
+	sources    []source                 // all of them
 	slots      map[string]chan struct{} // by Rancher: one that hangs must not hold up another
 	transports map[string]*http.Transport
 }
@@ -62,14 +63,17 @@ func (b *builder) add(src source) error {
 		src.Projects = []string{""}
 	}
 	for _, project := range src.Projects {
-		target, err := b.target(cattle.Config{
-			Address: address, Project: project, AccessKey: src.AccessKey, SecretKey: secret,
+		target, err := cattle.New(cattle.Config{
+			Address: address, Project: project, AccessKey: src.AccessKey, SecretKey: secret, KeyShown: keyShown(b.sources, address.String()),
 			Email: src.Email, EmailOnUpdate: src.Email != "",
 			Transport: transport, UserAgent: "ecr-login/" + b.deps.Version + " rancher-sync",
 			Clock: b.deps.Clock, Log: b.log, Slots: b.slotsOf(address.String()), Chance: b.deps.Chance,
 		})
 		if err != nil {
 			return err
+		}
+		if slices.ContainsFunc(b.setup.jobs, func(j ranchersync.Job) bool { return j.Target.Key() == target.Key() }) {
+			return configError("%s is given twice", target.Name())
 		}
 		b.setup.jobs = append(b.setup.jobs, ranchersync.Job{
 			Target: target, Selection: selection,
@@ -81,24 +85,31 @@ func (b *builder) add(src source) error {
 	return nil
 }
 
-// target makes a target whose name no other has: two API keys may begin alike.
-func (b *builder) target(cfg cattle.Config) (*cattle.Target, error) {
-	target, err := cattle.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if slices.ContainsFunc(b.setup.jobs, func(j ranchersync.Job) bool { return j.Target.Key() == target.Key() }) {
-		return nil, configError("%s is given twice", target.Name())
-	}
-	sameName := func(j ranchersync.Job) bool { return j.Target.Name() == target.Name() }
-	// This ends: shown as a whole, no two keys are alike.
-	for shown := cattle.DefaultKeyShown + 1; slices.ContainsFunc(b.setup.jobs, sameName); shown++ {
-		cfg.KeyShown = shown
-		if target, err = cattle.New(cfg); err != nil {
-			return nil, err
+// keyShown is how many characters tell the API keys of a Rancher apart.
+func keyShown(sources []source, rancher string) int {
+	shown := cattle.DefaultKeyShown
+	var keys []string
+	for _, src := range sources {
+		address, err := cattle.ParseURL(src.URL)
+		if err != nil || address.String() != rancher {
+			continue
 		}
+		for _, other := range keys {
+			if n := commonPrefix(other, src.AccessKey); other != src.AccessKey && n >= shown {
+				shown = n + 1
+			}
+		}
+		keys = append(keys, src.AccessKey)
 	}
-	return target, nil
+	return shown
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 func (b *builder) slotsOf(rancher string) chan struct{} {

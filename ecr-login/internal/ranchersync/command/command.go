@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"ecr-credential-helper/ecr-login/internal/ranchersync"
 )
@@ -87,7 +87,7 @@ func (e *exitError) Unwrap() error { return e.err }
 func Run(ctx context.Context, args []string, deps Deps) int {
 	deps = deps.withDefaults()
 	cmd := newCommand(deps)
-	cmd.SetArgs(args)
+	cmd.SetArgs(append([]string{}, args...)) // not nil, for which cobra takes the program's own
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {
 		return ranchersync.ExitOK
@@ -95,11 +95,7 @@ func Run(ctx context.Context, args []string, deps Deps) int {
 	var exit *exitError
 	if !errors.As(err, &exit) {
 		// Of the flags or the arguments, so run was never reached.
-		o := options{given: func(string) bool { return false }}
-		if wantsJSON(args) {
-			o.output = "json"
-		}
-		errors.As(failConfig(deps, o, err), &exit)
+		errors.As(failConfig(deps, understood(args), err), &exit)
 	}
 	if exit.err != nil {
 		complain(deps.Err, exit.err)
@@ -107,11 +103,19 @@ func Run(ctx context.Context, args []string, deps Deps) int {
 	return exit.code
 }
 
-// wantsJSON reports whether arguments that cannot be understood as a whole ask
-// for a report that a machine reads.
-func wantsJSON(args []string) bool {
-	at := slices.Index(args, "--output")
-	return slices.Contains(args, "--output=json") || at >= 0 && slices.Contains(args[at:min(at+2, len(args))], "json")
+// understood reads as much as can be understood of arguments with an error
+// among them: enough to know in which form to report it.
+func understood(args []string) options {
+	var o options
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	f.ParseErrorsAllowlist.UnknownFlags = true
+	f.Usage = func() {}
+	f.StringVar(&o.output, "output", "", "")
+	f.StringVar(&o.interval, "interval", "", "")
+	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "")
+	_ = f.Parse(args) // it is an error that is about to be reported
+	o.given = f.Changed
+	return o
 }
 
 // complain writes an error for people: the cause, then what to do.

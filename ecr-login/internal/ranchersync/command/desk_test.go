@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +25,16 @@ const (
 
 // longest is for how long a test waits for what should happen at once.
 const longest = 30 * time.Second
+
+// await waits for what should come at once.
+func await[T any](t *testing.T, ch <-chan T) {
+	t.Helper()
+	select {
+	case <-ch:
+	case <-time.After(longest):
+		t.Fatalf("nothing came within %s", longest)
+	}
+}
 
 // desk is a person's machine with a Rancher in the network.
 type desk struct {
@@ -67,7 +79,7 @@ func (f *tokens) Token(_ context.Context, host string, opts ranchersync.TokenOpt
 	defer f.mu.Unlock()
 	f.opts = append(f.opts, opts)
 	return ranchersync.Token{Token: token.Token{
-		User: "AWS", Password: token.NewPassword("token for " + host), Expires: f.now().Add(12 * time.Hour),
+		User: "AWS", Password: token.NewPassword("token for " + host), Issued: f.now(), Expires: f.now().Add(12 * time.Hour),
 	}}, f.err
 }
 
@@ -92,6 +104,19 @@ func newDesk(t *testing.T) *desk {
 		LookupEnv: func(name string) (string, bool) { v, ok := d.env[name]; return v, ok },
 	}
 	return d
+}
+
+// targets makes the configuration file name targets, all with the same secret.
+func (d *desk) targets(targets ...command.FileTarget) {
+	d.t.Helper()
+	file := filepath.Join(d.t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	for i := range targets {
+		targets[i].SecretKeyFile = file
+	}
+	d.deps.Targets = func(string) ([]command.FileTarget, error) { return targets, nil }
 }
 
 // inRancher sets what Rancher gives a container with the agent labels.

@@ -123,6 +123,9 @@ func flagError(f *pflag.FlagSet, err error) error {
 	if text, _, cut := strings.Cut(err.Error(), "="); cut {
 		e.Err = errors.New(text) // what was given may be a secret behind a mistyped flag
 	}
+	if text, _, cut := strings.Cut(e.Err.Error(), " in -"); cut {
+		e.Err = errors.New(text) // likewise, as in -uKEY:SECRET
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
 		best, bestDistance := "", 4

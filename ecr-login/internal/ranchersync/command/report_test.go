@@ -125,16 +125,21 @@ func TestMachinesAreToldOfAConfigurationThatCannotWork(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = taken.Close() })
 	for name, tt := range map[string]struct {
-		args []string
-		says string
+		args   []string
+		says   string
+		line   bool // as a loop prints it
+		dryRun bool
 	}{
-		"an unknown flag":              {[]string{"--frobnicate", "--output", "json"}, "unknown flag: --frobnicate"},
-		"a mistyped flag, and joined":  {[]string{"--output=json", "--regoin", "x"}, "unknown flag: --regoin"},
-		"a value that cannot be":       {[]string{"--output", "json", "--timeout", "soon"}, `--timeout cannot be \"soon\"`},
-		"an argument":                  {[]string{"--output", "json", "hello"}, "takes no arguments"},
-		"a port that is taken":         {[]string{"--output", "json", "--interval", "1h", "--listen", taken.Addr().String()}, "cannot listen for health checks"},
-		"a format that does not exist": {[]string{"--output", "xml"}, ""},
-		"text after all":               {[]string{"--output", "text", "--frobnicate", "json"}, ""},
+		"an unknown flag":              {args: []string{"--frobnicate", "--output", "json"}, says: "unknown flag: --frobnicate"},
+		"a mistyped flag, and joined":  {args: []string{"--output=json", "--regoin", "x"}, says: "unknown flag: --regoin"},
+		"a value that cannot be":       {args: []string{"--output", "json", "--timeout", "soon", "-n"}, says: `--timeout cannot be \"soon\"`, dryRun: true},
+		"an argument":                  {args: []string{"hello", "--dry-run", "--output", "json"}, says: "takes no arguments", dryRun: true},
+		"a port that is taken":         {args: []string{"--output", "json", "--interval", "1h", "--listen", taken.Addr().String()}, says: "cannot listen for health checks", line: true},
+		"an unknown flag, for ever":    {args: []string{"--interval", "6h", "--output", "json", "--bad"}, says: "unknown flag: --bad", line: true},
+		"text at first":                {args: []string{"--output", "text", "--output", "json", "--bad"}, says: "unknown flag: --bad"},
+		"as curl has it":               {args: []string{"-uKEY:TOPSECRET", "--output", "json"}, says: "unknown shorthand flag: 'u'"},
+		"a format that does not exist": {args: []string{"--output", "xml"}},
+		"text after all":               {args: []string{"--output", "json", "--output", "text", "--frobnicate", "json"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,8 +152,14 @@ func TestMachinesAreToldOfAConfigurationThatCannotWork(t *testing.T) {
 				return
 			}
 			var r ranchersync.Report
-			if err := json.Unmarshal([]byte(d.out.String()), &r); err != nil || r.ExitCode != 2 || !strings.Contains(d.out.String(), tt.says) {
+			if err := json.Unmarshal([]byte(d.out.String()), &r); err != nil || r.ExitCode != 2 || r.DryRun != tt.dryRun || !strings.Contains(d.out.String(), tt.says) {
 				t.Errorf("%v: stdout %s", err, d.out)
+			}
+			if one := strings.Count(d.out.String(), "\n") == 1; one != tt.line {
+				t.Errorf("stdout %s", d.out)
+			}
+			if all := d.out.String() + d.err.String(); strings.Contains(all, "TOPSECRET") {
+				t.Errorf("it shows what may be a secret: %s", all)
 			}
 		})
 	}

@@ -39,7 +39,7 @@ func resolve(ctx context.Context, d Deps, o options, log ranchersync.Logger) (*s
 	if err != nil {
 		return nil, err
 	}
-	b := builder{ctx: ctx, deps: d, o: o, log: log, setup: s, slots: map[string]chan struct{}{}, transports: map[string]*http.Transport{}}
+	b := builder{ctx: ctx, deps: d, o: o, log: log, setup: s, sources: sources, slots: map[string]chan struct{}{}, transports: map[string]*http.Transport{}}
 	for _, src := range sources {
 		if err := b.add(src); err != nil {
 			return nil, at(src.Where, err)
