@@ -292,9 +292,22 @@ func TestWhatEndsTheWholeTargetIsNotTriedAThousandTimes(t *testing.T) {
 	if got.ExitCode != 3 || got.Totals.Failed != 50 {
 		t.Errorf("%+v", got.Totals)
 	}
-	if n := len(w.Writes()); n > 4 {
+	wantMessage(t, got, "not tried any more: Rancher answers 405")
+	if n := len(w.Writes()); n > 6 { // the third of them tells, and three more are on their way then
 		t.Errorf("%d writes were tried", n)
 	}
+}
+
+func TestAFewRefusalsAreNotEverybodys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	for range 5 {
+		w.has(hostA)
+	}
+	w.Inject(ranchertest.Fault{Times: 2, Match: on("PUT", ""), Status: 405})
+	s := w.syncer()
+	s.Concurrency = 1
+	wantSummary(t, s.Run(t.Context(), []ranchersync.Job{w.job()}), "3 failed:refused failed:refused updated updated updated")
 }
 
 func TestACertificateNobodySignedIsExplained(t *testing.T) {
@@ -343,7 +356,26 @@ func TestARancherThatHangsIsGivenUp(t *testing.T) {
 	target := w.target(func(c *cattle.Config) { c.RequestTimeout, c.Patience = 20*time.Millisecond, 2*time.Second })
 	got := w.run(func(j *ranchersync.Job) { j.Target = target })
 	wantSummary(t, got, "1 !unreachable")
-	wantMessage(t, got, "no answer from Rancher", "within 20ms (", "attempts)")
+	wantMessage(t, got, "no complete answer from Rancher", "within 20ms (", "attempts)")
+}
+
+func TestAnAnswerThatDripsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	slow := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		for r.Context().Err() == nil {
+			_, _ = rw.Write([]byte(" "))
+			_ = http.NewResponseController(rw).Flush()
+			time.Sleep(time.Millisecond)
+		}
+	}))
+	defer slow.Close()
+	w := newWorld(t, ranchertest.Options{})
+	w.url = slow.URL
+	target := w.target(func(c *cattle.Config) { c.RequestTimeout, c.Patience = 20*time.Millisecond, time.Millisecond })
+	got := w.run(func(j *ranchersync.Job) { j.Target = target })
+	wantSummary(t, got, "1 !unreachable")
+	wantMessage(t, got, "no complete answer from Rancher", "within 20ms")
 }
 
 func TestARancherThatIsNotThereIsGivenUp(t *testing.T) {

@@ -50,6 +50,9 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 		switch {
 		case e.Unused != nil:
 			e.fail(e.Unused)
+		case have.short && !held.suffices(s.Clock.Now(), needed(s.Interval)):
+			e.fail(Errorf(ReasonAWS, "%s", noNewer(tok)).
+				WithHint("AWS did not answer, or the login session has ended: the log in ~/.ecr/log says more"))
 		case have.doubt != nil:
 			e.fail(&Error{Reason: ReasonUnverified, Err: have.doubt})
 		}
@@ -89,10 +92,7 @@ func (s *Syncer) held(p *jobPlan, e *Entry, have *supply) (held pushed, why stri
 	case !ok:
 		return pushed{}, "nothing was pushed into it from here yet"
 	case sameToken:
-		if !known.suffices(now, need) {
-			e.Warnings = append(e.Warnings, "AWS gives no newer token at the moment than the one in it, which ends in "+brief(known.Expires.Sub(now)))
-		}
-		return known, ""
+		return known, "" // it may not live for long, but there is no other
 	case !known.suffices(now, need):
 		if left := known.Expires.Sub(now); left > 0 {
 			return pushed{}, "its token ends in " + brief(left)

@@ -63,6 +63,13 @@ func ReasonOf(err error) Reason {
 	}
 }
 
+// Answered reports whether an error is what the target answered, and not that it
+// did not: one in the chain has a method Answered() bool that says so.
+func Answered(err error) bool {
+	var a interface{ Answered() bool }
+	return errors.As(err, &a) && a.Answered()
+}
+
 // HintOf returns the hint that belongs to an error, or "". Besides [Error] it
 // asks any error in the chain that has a method Hint() string.
 func HintOf(err error) string {

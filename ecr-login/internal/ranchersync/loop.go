@@ -103,7 +103,7 @@ func (l *Loop) run(ctx context.Context, a *appointment) bool {
 // appoint decides when a job runs next.
 func (l *Loop) appoint(ctx context.Context, a *appointment, t TargetReport, now time.Time) {
 	next := l.Interval
-	if t.Failed() {
+	if t.Failed() || t.again() {
 		// Not sooner for tokens near their end either: what can be done about
 		// them is just what failed.
 		next = min(longRetry, l.Interval)

@@ -122,6 +122,17 @@ func (m *Memory) recall(key string, e *Entry) (pushed, bool) {
 	return p, ok && p.Host == e.Host && p.UID == e.UID
 }
 
+// tokens returns what is known to be in a target's credentials.
+func (m *Memory) tokens(key string) map[tokenPlace]held {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	tokens := map[tokenPlace]held{}
+	for id, p := range m.target(key).Credentials {
+		tokens[tokenPlace{p.Host, id}] = held{p.Expires, p.life()}
+	}
+	return tokens
+}
+
 // marks returns a token's marks in the memory of a target.
 func (m *Memory) marks(key string, tok Token) marks {
 	m.mu.Lock()

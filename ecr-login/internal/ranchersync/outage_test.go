@@ -15,27 +15,63 @@ func TestAnOutageOfAWSIsNeitherHiddenNorPushed(t *testing.T) {
 	w := newWorld(t, ranchertest.Options{})
 	w.has(hostA)
 	service, _ := w.serving()
-	warned := false
-	w.loopFor(11*time.Hour+50*time.Minute, every(6*time.Hour), func(l *ranchersync.Loop) {
+	var last string
+	runs := w.loopFor(11*time.Hour+50*time.Minute, every(6*time.Hour), func(l *ranchersync.Loop) {
+		observe := l.Observe
 		l.Observe = func(r *ranchersync.Report) {
+			observe(r)
 			service.Observe(r)
 			w.tokens.set(func(f *testTokens) { f.down = true })
-			warned = warned || strings.Contains(messages(r), "AWS gives no newer token at the moment than the one in it, which ends in 6h")
+			last = summary(r)
 			left := noon.Add(12 * time.Hour).Sub(w.clock.Now())
 			if err := service.Health(); (err == nil) != (left >= time.Hour) {
 				t.Errorf("with %s left: %v", left, err)
+			}
+			if left < 7*time.Hour {
+				wantMessage(t, r, "AWS gives no newer token at the moment than one that is good until 2026-03-02 00:00 UTC")
 			}
 		}
 	})
 	if n := len(w.Writes()); n != 1 {
 		t.Errorf("one token was pushed %d times", n)
 	}
-	if !warned {
-		t.Errorf("nobody was warned:\n%s", w.logged())
+	if last != "4 unchanged:aws" && last != "4 failed:aws" {
+		t.Errorf("the last run: %s", last)
 	}
-	if err := service.Health(); err == nil {
-		t.Error("healthy with ten minutes left")
+	// Tried again as soon as anything that fails.
+	if len(runs) < 20 || runs[2]-runs[1] != 30*time.Second || runs[len(runs)-1]-runs[len(runs)-2] != 15*time.Minute {
+		t.Errorf("runs at %v", runs)
 	}
+	w.tokens.set(func(f *testTokens) { f.down = false })
+	service.Observe(w.run())
+	if err := service.Health(); err != nil {
+		t.Errorf("when AWS is back: %v", err)
+	}
+}
+
+func TestWhatTheCacheHasIsPushedWhereThereIsLess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	w.run()
+	w.clock.add(8 * time.Hour)
+	w.tokens.set(func(f *testTokens) { f.down = true })
+	_, c := w.has(hostB)
+	w.tokens.set(func(f *testTokens) { f.held[hostB] = f.held[hostA] })
+	got := w.run(asked(hostB))
+	wantSummary(t, got, "0 updated")
+	wantMessage(t, got, c, "warning: AWS gives no newer token at the moment than one that is good until 2026-03-02 00:00 UTC")
+	// And replaced as soon as can be.
+	w.loopFor(9*time.Hour, every(6*time.Hour), func(l *ranchersync.Loop) {
+		l.Jobs = []ranchersync.Job{w.job(asked(hostB), forced)}
+		l.Observe = func(*ranchersync.Report) {
+			if now := w.clock.Now().Sub(noon); now > 8*time.Hour && now != 8*time.Hour+30*time.Second {
+				t.Errorf("the next run at %s", now)
+			}
+			w.tokens.set(func(f *testTokens) { f.down = false })
+		}
+	})
+	w.wantPull(hostB, w.tokens.issued(hostB))
 }
 
 func TestHealthGoesByALifeOfAnyLength(t *testing.T) {

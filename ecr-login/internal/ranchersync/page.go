@@ -127,6 +127,15 @@ func (s *Service) pageData() pageData {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	failed := 0
+	for _, st := range s.targets {
+		if st.last.Failed() {
+			failed++
+		}
+	}
+	if data.Problem == "" && failed > 0 {
+		data.Problem = fmt.Sprintf("%d of %d targets not in order", failed, len(s.targets))
+	}
 	for _, st := range s.targets {
 		t := pageTarget{Name: st.name, At: moment(st.at), Success: moment(st.lastSuccess), Error: st.last.Error}
 		for i, e := range st.last.Registries {

@@ -85,6 +85,27 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 			want: "1 failed:missing", says: []string{"registry 1sp2 has no credential", "let --registry " + hostA + " --create do it"},
 		},
 		{
+			name: "with a scheme, beside a plain one that is inactive",
+			set: func(w *world) {
+				r, _ := w.has(hostA)
+				w.SetState(r, "inactive")
+				w.has("https://" + hostA)
+			},
+			want: "5 skipped unverified:unverified", says: []string{"registry 1sp2 is inactive", "hint: use the registry with the host name alone"},
+		},
+		{
+			name: "with a credential that is stuck before an active one",
+			opts: ranchertest.Options{Settle: -1},
+			set: func(w *world) {
+				r := w.AddRegistry(w.project, hostA)
+				w.SetState(w.AddCredential(r, "AWS", "stuck"), "activating")
+				w.AddCredential(r, "AWS", "old")
+				w.AddCredential(r, "AWS", "never used")
+			},
+			want: "0 updated updated", pull: true,
+			says: []string{"warning: credential 1c7 is activating; until it is active, pulls use 1c8", "pulls use credential 1c8 only, and ignore 1c9"},
+		},
+		{
 			name: "in capitals",
 			set:  func(w *world) { w.has(strings.ToUpper(hostA)) },
 			want: "0 updated", pull: true,
@@ -146,7 +167,7 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 		{
 			name: "with an inactive credential only",
 			set:  func(w *world) { _, c := w.has(hostA); w.SetState(c, "inactive") },
-			want: "0 skipped", says: []string{"credential 1c7 is inactive, so pulls do not use it"},
+			want: "1 !state skipped", says: []string{"credential 1c7 is inactive, so pulls do not use it", "none of its ECR registries is kept fresh", "--activate"},
 		},
 		{
 			name: "with an inactive credential only, though asked for",
@@ -163,7 +184,7 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 		{
 			name: "inactive",
 			set:  func(w *world) { r, _ := w.has(hostA); w.SetState(r, "inactive") },
-			want: "0 skipped", says: []string{"registry 1sp2 is inactive"},
+			want: "1 !state skipped", says: []string{"registry 1sp2 is inactive"},
 		},
 		{
 			name: "inactive, though asked for",
@@ -191,6 +212,12 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 		{
 			name: "being removed",
 			set:  func(w *world) { r, _ := w.has(hostA); w.SetState(r, "removing") },
+			want: "1 !state skipped", says: []string{"registry 1sp2 is being removed"},
+		},
+		{
+			name: "being removed, though asked for",
+			set:  func(w *world) { r, _ := w.has(hostA); w.SetState(r, "removing") },
+			job:  []func(*ranchersync.Job){asked(hostA), creating},
 			want: "1 failed:state", says: []string{"registry 1sp2 is being removed", "run again once it is gone"},
 		},
 		{

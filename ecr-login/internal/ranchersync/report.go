@@ -1,6 +1,7 @@
 package ranchersync
 
 import (
+	"slices"
 	"time"
 )
 
@@ -50,7 +51,8 @@ type EntryReport struct {
 	Warnings     []string   `json:"warnings,omitempty"`
 	Error        *Problem   `json:"error,omitempty"`
 
-	life time.Duration // of that token, from its issue to its end
+	life  time.Duration // of that token, from its issue to its end
+	again bool          // the next run should not be long in coming
 }
 
 // The exit codes.
@@ -86,7 +88,7 @@ func (s *Syncer) report(plan *Plan, dryRun bool) *Report {
 func (e *Entry) report() EntryReport {
 	out := EntryReport{
 		Registry: e.Host, Address: e.Address, RegistryID: e.Registry, CredentialID: e.Credential,
-		Action: e.Action, Status: e.Status, Why: e.Why, Warnings: e.Warnings, Error: ProblemOf(e.Err), life: e.life,
+		Action: e.Action, Status: e.Status, Why: e.Why, Warnings: e.Warnings, Error: ProblemOf(e.Err), life: e.life, again: e.again,
 	}
 	if !e.Expires.IsZero() {
 		expires := e.Expires.UTC()
@@ -169,6 +171,11 @@ func (t TargetReport) Failed() bool {
 		}
 	}
 	return false
+}
+
+// again reports whether the next run should not be long in coming.
+func (t TargetReport) again() bool {
+	return slices.ContainsFunc(t.Registries, func(e EntryReport) bool { return e.again })
 }
 
 // Earliest is when the first of the tokens ends that the target holds; the zero

@@ -98,21 +98,55 @@ func TestWaitsGrowAndEnd(t *testing.T) {
 
 func TestARancherThatStaysAwayIsNotWaitedForByEveryRegistry(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, ranchertest.Options{})
 	const n = 40
-	for range n {
-		w.has(hostA)
+	for name, tt := range map[string]struct {
+		fault ranchertest.Fault
+		says  string
+		tries int
+	}{
+		// One attempt each is cheap, and some may succeed.
+		"it answers":  {ranchertest.Fault{Status: 503}, "Rancher answers 503", 3*10 + n - 3},
+		"it does not": {ranchertest.Fault{Cut: ranchertest.BeforeEffect}, "not tried any more: Rancher at ", 3 * 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, ranchertest.Options{})
+			for range n {
+				w.has(hostA)
+			}
+			tt.fault.Times, tt.fault.Match = -1, updates
+			w.Inject(tt.fault)
+			s := w.syncer()
+			s.Concurrency = 1
+			got := s.Run(t.Context(), []ranchersync.Job{w.job()})
+			if got.ExitCode != 1 || got.Totals.Failed != n {
+				t.Errorf("%d %+v", got.ExitCode, got.Totals)
+			}
+			wantMessage(t, got, tt.says)
+			if waited := w.clock.Now().Sub(noon); waited > 4*time.Minute {
+				t.Errorf("it waited for %s", waited)
+			}
+			if tries := len(w.Writes()); tries != tt.tries {
+				t.Errorf("%d attempts, not %d", tries, tt.tries)
+			}
+		})
 	}
-	w.Inject(ranchertest.Fault{Times: -1, Match: on("PUT", ""), Status: 503})
-	s := w.syncer()
-	s.Concurrency = 1
-	got := s.Run(t.Context(), []ranchersync.Job{w.job()})
-	if got.ExitCode != 1 || got.Totals.Failed != n {
-		t.Errorf("%d %+v", got.ExitCode, got.Totals)
+}
+
+func TestACredentialThatCannotBeWrittenStarvesNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	broken := map[string]bool{}
+	for i := range 10 {
+		if _, c := w.has(hostA); i < 7 {
+			broken[c] = true
+		}
 	}
-	wantMessage(t, got, "not tried any more: Rancher answers 503")
-	if waited := w.clock.Now().Sub(noon); waited > 4*time.Minute {
-		t.Errorf("it waited for %s", waited)
+	w.Inject(ranchertest.Fault{Times: -1, Status: 500, Match: func(r ranchertest.Request) bool {
+		return updates(r) && broken[r.Path[strings.LastIndex(r.Path, "/")+1:]]
+	}})
+	if got := w.run(); got.Totals.Updated != 3 || got.Totals.Failed != 7 {
+		t.Errorf("%+v\n%s", got.Totals, messages(got))
 	}
 }
 
@@ -433,4 +467,26 @@ func TestRequestsThatHangCountAsWell(t *testing.T) {
 	if n := len(w.Requests()); n != 1 {
 		t.Errorf("%d attempts", n)
 	}
+}
+
+func TestARunThatIsTooSlowGoesOnWhereItEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	for range 6 {
+		w.has(hostA)
+	}
+	for run, want := range []int{2, 2, 2, 0} {
+		ctx, cancel := context.WithCancel(t.Context())
+		w.Heal()
+		w.Inject(ranchertest.Fault{Match: updates, Skip: 1, Before: cancel}) // the time is up in the second
+		w.Forget()
+		s := w.syncer()
+		s.Concurrency = 1
+		got := s.Run(ctx, []ranchersync.Job{w.job()})
+		cancel()
+		if n := len(w.Writes()); n != want {
+			t.Errorf("run %d made %d pushes, not %d\n%s", run, n, want, messages(got))
+		}
+	}
+	wantSummary(t, w.run(), "0 unchanged unchanged unchanged unchanged unchanged unchanged")
 }

@@ -41,10 +41,13 @@ type held struct {
 
 // NewService returns a service for the targets of jobs, no two of which may have
 // the same name.
-func NewService(jobs []Job, clock Clock, version string) *Service {
+//
+// What memory knows of them counts from the start: a token may end of which
+// nothing is heard because its target is not reached.
+func NewService(jobs []Job, memory *Memory, clock Clock, version string) *Service {
 	s := &Service{clock: clock, version: version, started: clock.Now()}
 	for _, job := range jobs {
-		s.targets = append(s.targets, &standing{name: job.Target.Name()})
+		s.targets = append(s.targets, &standing{name: job.Target.Name(), tokens: memory.tokens(job.Target.Key())})
 	}
 	s.metrics = newMetrics(s)
 	return s

@@ -22,7 +22,7 @@ func (w *world) serving(jobs ...ranchersync.Job) (*ranchersync.Service, string) 
 	if len(jobs) == 0 {
 		jobs = []ranchersync.Job{w.job()}
 	}
-	s := ranchersync.NewService(jobs, w.clock, "1.2.3")
+	s := ranchersync.NewService(jobs, ranchersync.NewMemory(w.dir), w.clock, "1.2.3")
 	srv := httptest.NewServer(s.Handler())
 	w.t.Cleanup(srv.Close)
 	return s, srv.URL
@@ -117,6 +117,39 @@ func TestHealthKnowsAfterARestartHowLongTokensLive(t *testing.T) {
 	service.Observe(w.run()) // by a new program, which has only the memory
 	if err := service.Health(); err == nil || !strings.Contains(err.Error(), "ends in 55m") {
 		t.Errorf("with 55 minutes left of twelve hours: %v", err)
+	}
+}
+
+func TestHealthKnowsAfterARestartOfTargetsThatAreNotReached(t *testing.T) {
+	t.Parallel()
+	w, other := newWorld(t, ranchertest.Options{}), newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	other.has(hostB)
+	w.run()
+	other.dir = w.dir
+	other.run()
+	w.clock.add(11*time.Hour + 30*time.Minute)
+	other.DropKey(accessKey)
+	jobs := []ranchersync.Job{w.job(), other.job()}
+	service, url := w.serving(jobs...) // of a new program
+	service.Observe(w.syncer().Run(t.Context(), jobs))
+	if err := service.Health(); err == nil || !strings.Contains(err.Error(), "the token for "+hostB+" in "+other.target().Name()+" ends in 30m") {
+		t.Errorf("health: %v", err)
+	}
+	if _, metrics, _ := fetch(t, "GET", url+"/metrics"); !strings.Contains(metrics, `registry="`+hostB+`"`) {
+		t.Error("no metric of the token that is about to end")
+	}
+}
+
+func TestTheStatusPageNamesTheWorst(t *testing.T) {
+	t.Parallel()
+	w, broken := newWorld(t, ranchertest.Options{}), newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	jobs := []ranchersync.Job{w.job(), broken.job()}
+	service, url := w.serving(jobs...)
+	service.Observe(w.syncer().Run(t.Context(), jobs))
+	if _, page, _ := fetch(t, "GET", url+"/"); !strings.Contains(page, `<span class="bad">1 of 2 targets not in order</span>`) {
+		t.Errorf("%s", page)
 	}
 }
 

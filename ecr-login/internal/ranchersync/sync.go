@@ -63,6 +63,7 @@ type jobPlan struct {
 type supply struct {
 	tok   *Token // nil when there is none
 	marks marks
+	short bool  // it does not live long enough, and AWS gives no other at the moment
 	doubt error // the token could not be tried
 	err   error // why there is none
 }
@@ -144,8 +145,14 @@ func (s *Syncer) plan(ctx context.Context, p *jobPlan, purse *purse) error {
 		p.entries = append(p.entries, survey.Plan(w.registry, Want{Asked: w.asked, Create: p.Create, Activate: p.Activate})...)
 	}
 	s.fetch(ctx, p, purse)
+	idle := true
 	for _, e := range p.entries {
 		s.decide(p, e)
+		idle = idle && e.Action == Skip
+	}
+	if idle {
+		return Errorf(ReasonState, "none of its ECR registries is kept fresh: all are left alone, for the reasons given").
+			WithHint("name those that shall be kept fresh with --registry; --activate activates what is inactive")
 	}
 	return nil
 }
@@ -173,6 +180,9 @@ func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
 			return
 		}
 		have.tok, have.marks = tok, s.Memory.marks(key, *tok)
+		// The source gives what it has while AWS does not answer. A token that was
+		// born short-lived is as good as any that could be had.
+		have.short = tok.Expires.Sub(s.Clock.Now()) < opts.MinLife && tok.Expires.Sub(tok.Issued) >= opts.MinLife
 		if !p.Probe || s.Prober == nil {
 			return
 		}
@@ -237,9 +247,47 @@ func (p *jobPlan) due() []*Entry {
 	return due
 }
 
-// maxStrikes is after how many failures in a row to reach a target the rest is
-// not even tried: each of them has waited for a minute.
+// maxStrikes is after how many failures in a row of a kind that is not about
+// one credential the rest is dealt with differently.
 const maxStrikes = 3
+
+// mood is what a run has come to think of a target while it pushes.
+type mood struct {
+	mu         sync.Mutex
+	unanswered int   // failures in a row to get any answer; each has waited for a minute
+	refused    int   // refusals in a row
+	broken     int   // answers in a row that something is wrong with the target
+	down       error // why the rest is not even tried
+}
+
+// judge takes in how a push ended.
+func (m *mood) judge(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	strike := func(n *int, hit bool) bool {
+		if !hit {
+			*n = 0
+			return false
+		}
+		*n++
+		return *n >= maxStrikes
+	}
+	reason := ReasonOf(err)
+	down := strike(&m.unanswered, err != nil && reason == ReasonUnreachable && !Answered(err))
+	down = strike(&m.refused, err != nil && reason == ReasonRefused) || down
+	strike(&m.broken, err != nil && reason == ReasonUnreachable && Answered(err))
+	if down && m.down == nil {
+		m.down = &Error{Reason: reason, Hint: HintOf(err), Err: fmt.Errorf("not tried any more: %w", err)}
+	}
+}
+
+// ask returns why a push shall not be tried, or that it shall be tried only
+// once: a target that answers may have trouble with a few credentials only.
+func (m *mood) ask() (once bool, down error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.broken >= maxStrikes, m.down
+}
 
 // apply carries out a plan, verifies it and remembers. When ctx ends, writes
 // under way are finished and no others are begun.
@@ -247,17 +295,14 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 	due := p.due()
 	steps.toPush(len(due))
 	var (
+		mood    mood
 		mu      sync.Mutex
 		applied []*Entry
-		strikes int
-		down    error
 	)
 	key := p.Target.Key()
 	each(s.Concurrency, due, func(e *Entry) {
 		defer steps.pushed()
-		mu.Lock()
-		stop := down
-		mu.Unlock()
+		once, stop := mood.ask()
 		if stop == nil && ctx.Err() != nil {
 			stop = &Error{Reason: ReasonInterrupted, Err: fmt.Errorf("not reached: %w", context.Cause(ctx)), Hint: "run again: what is done is not done twice"}
 		}
@@ -269,38 +314,50 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 			e.fail(stop)
 			return
 		}
-		tok := p.supply[e.Host].tok
+		have := p.supply[e.Host]
 		if e.Action != Activate {
 			s.Memory.doubt(key, e)
 		}
-		err := p.survey.Apply(ctx, e, s.push(p, e, tok))
-		mu.Lock()
-		defer mu.Unlock()
-		if err == nil {
-			strikes = 0
-			applied = append(applied, e)
-			if e.Action != Activate {
-				e.User = tok.User
-				e.holds(pushed{Issued: tok.Issued, Expires: tok.Expires})
-			}
+		push := s.push(p, e, have.tok)
+		push.Once = once
+		err := p.survey.Apply(ctx, e, push)
+		mood.judge(err)
+		if err != nil {
+			e.holds(known)
+			e.fail(err)
+			s.Log.Log(ctx, slog.LevelDebug, "push failed", "target", p.Target.Name(), "registry", e.Host, "because", err.Error())
 			return
 		}
-		e.holds(known)
-		e.fail(err)
-		s.Log.Log(ctx, slog.LevelDebug, "push failed", "target", p.Target.Name(), "registry", e.Host, "because", err.Error())
-		switch ReasonOf(err) {
-		case ReasonRefused:
-			down = err
-		case ReasonUnreachable:
-			if strikes++; strikes >= maxStrikes {
-				down = &Error{Reason: ReasonUnreachable, Hint: HintOf(err), Err: fmt.Errorf("not tried any more: %w", err)}
+		if e.Action != Activate {
+			e.User = have.tok.User
+			now := pushed{marks: have.marks, Issued: have.tok.Issued, Expires: have.tok.Expires}
+			e.holds(now)
+			// At once, for a run that ends before it has read back shall not have to
+			// begin again: what is there is looked at by the next one anyway.
+			s.Memory.remember(key, e, now)
+			if have.short {
+				e.Warnings = append(e.Warnings, noNewer(have.tok))
+				e.again = true
 			}
 		}
+		mu.Lock()
+		defer mu.Unlock()
+		applied = append(applied, e)
 	})
+	for _, e := range p.entries {
+		if e.Action == Keep && e.Settling && e.Status == Unchanged {
+			applied = append(applied, e) // by a run before, which did not see how it ends
+		}
+	}
 	s.verify(ctx, p, applied)
 	if err := s.Memory.save(key, s.Clock.Now()); err != nil {
 		s.Log.Log(ctx, slog.LevelWarn, "what was pushed cannot be remembered, so the next run pushes again", "because", err.Error())
 	}
+}
+
+// noNewer says that a token was to be replaced and could not be.
+func noNewer(tok *Token) string {
+	return "AWS gives no newer token at the moment than one that is good until " + stamp(tok.Expires)
 }
 
 // verify reads back what was applied and settles what became of it.
@@ -327,6 +384,9 @@ func (s *Syncer) verify(ctx context.Context, p *jobPlan, applied []*Entry) {
 
 func (s *Syncer) settle(key string, p *jobPlan, e *Entry, verdict error) {
 	if verdict != nil {
+		if e.Action == Update || e.Action == Create {
+			s.Memory.doubt(key, e)
+		}
 		e.fail(verdict)
 		return
 	}
@@ -335,13 +395,12 @@ func (s *Syncer) settle(key string, p *jobPlan, e *Entry, verdict error) {
 		e.Status = Created
 	case Activate:
 		e.Status = Activated
+	case Keep:
+		e.Status = Unchanged
 	default:
 		e.Status = Updated
 	}
 	have := p.supply[e.Host]
-	if e.Action != Activate {
-		s.Memory.remember(key, e, pushed{marks: have.marks, Issued: have.tok.Issued, Expires: have.tok.Expires})
-	}
 	switch {
 	case e.Unused != nil:
 		e.fail(e.Unused)

@@ -53,6 +53,8 @@ type Push struct {
 	// Note replaces our note among the credential's visible remarks; nil leaves
 	// them alone.
 	Note *Note
+	// Once is for a push that is not to be tried again when it fails.
+	Once bool
 }
 
 // Action is what a plan has in mind for an entry.
@@ -96,6 +98,7 @@ type Entry struct {
 	NoRoom     bool   // the remarks have no room for one
 	Action     Action // Update, Create, Skip or Fail; turned into Keep or Activate later
 	Activates  bool   // something inactive is activated on the way
+	Settling   bool   // it is on its way to being used, and not there yet
 	Unused     error  // why pulls will not use it, whatever is pushed; nil normally
 	Warnings   []string
 
@@ -105,7 +108,8 @@ type Entry struct {
 	Status Status
 	Err    error
 
-	life time.Duration // of the credential's token, from its issue to its end
+	life  time.Duration // of the credential's token, from its issue to its end
+	again bool          // the next run should not be long in coming
 }
 
 // holds sets which token the entry's credential holds, as far as is known.

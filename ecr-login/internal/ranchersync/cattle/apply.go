@@ -57,7 +57,7 @@ func (s *survey) push(ctx context.Context, e *ranchersync.Entry, p ranchersync.P
 	}
 	put := call{
 		method: http.MethodPut, path: credentialsPath + "/" + url.PathEscape(e.Credential),
-		body: body,
+		body: body, impatient: p.Once,
 	}
 	var got credentialJSON
 	err := s.repeat(ctx, put, one(&got))
@@ -113,7 +113,7 @@ func (s *survey) activate(ctx context.Context, e *ranchersync.Entry) error {
 // a request arrived, the resource's state tells.
 func (s *survey) activateOne(ctx context.Context, path, id string) error {
 	path += "/" + url.PathEscape(id)
-	b := s.backoff()
+	b := s.backoff("POST "+path+"?action=activate", false)
 	for {
 		start := call{method: http.MethodPost, path: path, query: url.Values{"action": {"activate"}}}
 		var got registryJSON

@@ -23,10 +23,12 @@ type backoff struct {
 	watch stopwatch
 	next  time.Duration
 	tries int
+	off   bool   // there shall be one attempt only
+	what  string // is tried, such as "PUT /registrycredentials/1c8"
 }
 
-func (c *client) backoff() *backoff {
-	return &backoff{c: c, watch: startWatch(), next: firstWait, tries: 1}
+func (c *client) backoff(what string, off bool) *backoff {
+	return &backoff{c: c, watch: startWatch(), next: firstWait, tries: 1, off: off, what: what}
 }
 
 // wait waits for the next attempt after err. It reports false when there shall
@@ -36,10 +38,10 @@ func (b *backoff) wait(ctx context.Context, err error) bool {
 	if asked := askedToWait(err); asked > d {
 		d = asked
 	}
-	if b.watch.elapsed()+d > b.c.Patience {
+	if b.off || b.watch.elapsed()+d > b.c.Patience {
 		return false
 	}
-	b.c.Log.Log(ctx, slog.LevelWarn, "trying again", "target", b.c.name(), "after", d.Round(time.Millisecond).String(), "because", err.Error())
+	b.c.Log.Log(ctx, slog.LevelWarn, "trying again", "target", b.c.name(), "request", b.what, "after", d.Round(time.Millisecond).String(), "because", err.Error())
 	if b.c.Clock.Wait(ctx, d) != nil {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -94,6 +95,7 @@ type call struct {
 	method, path string
 	query        url.Values
 	body         any
+	impatient    bool // it is not tried again
 }
 
 // write reports whether the call may change something.
@@ -122,7 +124,7 @@ func (c *client) once(ctx context.Context, version string, r call, read func(io.
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.unreachable(caller, err)
+		return c.unreachable(caller, orTimeout(ctx, err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
@@ -133,9 +135,18 @@ func (c *client) once(ctx context.Context, version string, r call, read func(io.
 	}
 	body := &limited{r: resp.Body, left: maxAnswer}
 	if err := read(body); err != nil {
-		return c.unreadable(caller, body, err)
+		return c.unreadable(caller, body, orTimeout(ctx, err))
 	}
 	return nil
+}
+
+// orTimeout is an error of a request, or that its time was up: what breaks then
+// has many names.
+func orTimeout(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return context.DeadlineExceeded
+	}
+	return err
 }
 
 func (c *client) request(ctx context.Context, version string, r call) (*http.Request, error) {
@@ -167,7 +178,7 @@ func (c *client) request(ctx context.Context, version string, r call) (*http.Req
 // repeat sends a request that may safely arrive twice, and again while it fails
 // for reasons that pass.
 func (c *client) repeat(ctx context.Context, r call, read func(io.Reader) error) error {
-	b := c.backoff()
+	b := c.backoff(r.method+" "+r.path, r.impatient)
 	for {
 		err := c.once(ctx, c.apiVersion(), r, read)
 		if err == nil || !transient(err) || !b.wait(ctx, err) {

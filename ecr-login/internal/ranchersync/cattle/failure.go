@@ -49,6 +49,9 @@ func (e *apiError) Error() string {
 	return s
 }
 
+// Answered reports that Rancher answered: see [ranchersync.Answered].
+func (*apiError) Answered() bool { return true }
+
 // isCode reports whether the API gave this code.
 func isCode(err error, code string) bool {
 	var e *apiError
@@ -153,7 +156,7 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return final(e.WithHint("check the host name in the URL"))
 	case errors.Is(err, context.DeadlineExceeded):
-		e.Err = fmt.Errorf("no answer from Rancher at %s within %s", c.Address, c.RequestTimeout)
+		e.Err = fmt.Errorf("no complete answer from Rancher at %s within %s", c.Address, c.RequestTimeout)
 	}
 	return e
 }

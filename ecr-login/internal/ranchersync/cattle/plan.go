@@ -2,6 +2,7 @@ package cattle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -35,39 +36,45 @@ func (s *survey) Plan(r registry.Registry, want ranchersync.Want) []*ranchersync
 	var entries, odd []*ranchersync.Entry
 	for _, found := range s.of(host) {
 		if found.bare() {
-			entries = append(entries, s.planFor(found, r, want))
+			entries = append(entries, s.planFor(found, r, want)...)
 			continue
 		}
 		unmissed := want
 		unmissed.Create = false // where no pull would find it
-		odd = append(odd, s.planFor(found, r, unmissed))
+		odd = append(odd, s.planFor(found, r, unmissed)...)
 	}
 	if len(entries) == 0 && want.Create && want.Asked {
 		entries = append(entries, &ranchersync.Entry{
 			Host: host, Action: ranchersync.Create, Why: "Rancher has no registry with this address",
 		})
 	}
+	served := slices.ContainsFunc(entries, func(e *ranchersync.Entry) bool {
+		return e.Action != ranchersync.Skip && e.Action != ranchersync.Fail
+	})
 	for _, e := range odd {
 		ignored := ranchersync.Errorf(ranchersync.ReasonUnverified, "pulls ignore the address %q: it must be the host name and nothing else", e.Address).
 			WithHint("add a registry with the host name alone, or let --registry %s --create do it", host)
+		if len(entries) > 0 {
+			ignored.Hint = "use the registry with the host name alone, which is there"
+		}
 		switch {
-		case len(entries) > 0:
-			// Pulls use the other one, so whatever is wrong here does no harm.
-			if e.Action == ranchersync.Fail {
-				e.Action, e.Err = ranchersync.Skip, nil
-			}
+		case len(entries) > 0 && e.Action == ranchersync.Fail:
+			// Whatever is wrong here does no harm: it is the other that counts.
+			e.Action, e.Err = ranchersync.Skip, nil
+			e.Warnings = append(e.Warnings, ignored.Error())
+		case served || e.Action == ranchersync.Skip:
 			e.Warnings = append(e.Warnings, ignored.Error())
 		case e.Action == ranchersync.Fail && ranchersync.ReasonOf(e.Err) == ranchersync.ReasonMissing:
 			// To add a credential here would not help.
 			e.Err = &ranchersync.Error{Reason: ranchersync.ReasonMissing, Err: ignored.Err, Hint: ignored.Hint}
-		case e.Action == ranchersync.Fail || e.Action == ranchersync.Skip:
+		case e.Action == ranchersync.Fail:
 			e.Warnings = append(e.Warnings, ignored.Error())
 		default:
 			e.Unused = ignored
 		}
 	}
 	if entries = append(entries, odd...); len(entries) == 0 {
-		entries = append(entries, failing(&ranchersync.Entry{Host: host}, s.notFound(host)))
+		entries = append(entries, &ranchersync.Entry{Host: host, Action: ranchersync.Fail, Err: s.notFound(host)})
 	}
 	return entries
 }
@@ -90,41 +97,69 @@ func (s *survey) listed() string {
 	}
 }
 
-// planFor decides about one registry that exists.
-func (s *survey) planFor(r *reg, parsed registry.Registry, want ranchersync.Want) *ranchersync.Entry {
+// planFor decides about one registry that exists: one entry, and more where
+// credentials that are on their way to active are before the one that pulls use
+// until then.
+func (s *survey) planFor(r *reg, parsed registry.Registry, want ranchersync.Want) []*ranchersync.Entry {
 	e := &ranchersync.Entry{Host: r.host, Address: r.shown, Registry: r.id, Action: ranchersync.Update}
+	one := []*ranchersync.Entry{e}
 	switch {
 	case r.state == "removing":
-		return failing(e, beingRemoved(r.id))
-	case r.state == active || settling(r.state) && r.failure == "":
+		leave(e, want, "registry "+r.id, r.state, r.failure)
+		return one
+	case r.state == active:
+	case settling(r.state) && r.failure == "":
+		e.Settling = true
 	case want.Activate && r.state == inactive:
 		e.Activates = true
 	default:
-		return leave(e, want, "registry "+r.id, r.state, r.failure)
+		leave(e, want, "registry "+r.id, r.state, r.failure)
+		return one
 	}
 	usable, idle := sortOut(r.creds)
-	if len(usable) > 1 {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("pulls use credential %s only, and ignore %s", usable[0].id, ids(usable[1:])))
-	}
 	switch {
 	case len(usable) > 0:
-		use(e, usable[0])
+		return s.inLine(e, usable)
 	case len(idle) > 0 && want.Activate && idle[0].state == inactive:
 		use(e, idle[0])
 		e.Activates = true
 	case len(idle) > 0:
 		use(e, idle[0])
-		return leave(e, want, "credential "+idle[0].id, idle[0].state, idle[0].failure)
+		leave(e, want, "credential "+idle[0].id, idle[0].state, idle[0].failure)
 	case parsed.Service == registry.Public && !want.Asked:
 		e.Action = ranchersync.Skip
 		e.Warnings = append(e.Warnings, "the public registry has no credential, and pulls need none")
 	case want.Create && want.Asked:
 		e.Action, e.Why = ranchersync.Create, "the registry has no credential"
 	default:
-		return failing(e, ranchersync.Errorf(ranchersync.ReasonMissing, "registry %s has no credential", r.id).
+		failing(e, ranchersync.Errorf(ranchersync.ReasonMissing, "registry %s has no credential", r.id).
 			WithHint("add one in Rancher, or let --registry %s --create do it", r.host))
 	}
-	return e
+	return one
+}
+
+// inLine makes an entry for each credential that a pull uses now or may use
+// soon: the first that is active, and those before it that are about to be. One
+// of these may be stuck, and must not keep the other from being refreshed.
+func (s *survey) inLine(first *ranchersync.Entry, usable []cred) []*ranchersync.Entry {
+	at := slices.IndexFunc(usable, func(c cred) bool { return c.state == active })
+	now := max(at, 0)
+	var entries []*ranchersync.Entry
+	for i, c := range usable[:now+1] {
+		e := *first
+		use(&e, c)
+		e.Settling = e.Settling || c.state != active
+		if i < now {
+			e.Warnings = []string{fmt.Sprintf("credential %s is %s; until it is active, pulls use %s", c.id, c.state, usable[now].id)}
+		}
+		s.lined[c.id] = true
+		entries = append(entries, &e)
+	}
+	if rest := usable[now+1:]; len(rest) > 0 {
+		last := entries[now]
+		last.Warnings = append(last.Warnings, fmt.Sprintf("pulls use credential %s only, and ignore %s", last.Credential, ids(rest)))
+	}
+	return entries
 }
 
 // use makes an entry one for a credential.
@@ -149,30 +184,40 @@ func sortOut(creds []cred) (usable, idle []cred) {
 }
 
 // leave is for what is in a state that a pull has no use for: a mistake when it
-// was asked for, and somebody's intention when it was merely found inactive.
-func leave(e *ranchersync.Entry, want ranchersync.Want, what, state, failure string) *ranchersync.Entry {
+// was asked for, and somebody's intention when it was merely found inactive or
+// on its way out.
+func leave(e *ranchersync.Entry, want ranchersync.Want, what, state, failure string) {
 	err := ranchersync.Errorf(ranchersync.ReasonState, "%s is %s, so pulls do not use it", what, state)
 	switch {
 	case failure != "":
 		err = ranchersync.Errorf(ranchersync.ReasonState, "%s is %s, and failed there: %s", what, state, failure).
 			WithHint("look at it in Rancher")
+	case state == "removing":
+		err = beingRemoved(what)
+		if !want.Asked {
+			skip(e, err)
+			return
+		}
 	case state == inactive || state == "deactivating":
 		if !want.Asked && !want.Activate {
-			e.Action = ranchersync.Skip
-			e.Warnings = append(e.Warnings, err.Error())
-			return e
+			skip(e, err)
+			return
 		}
 		err.Hint = "activate it in Rancher, or let --activate do it"
 		if want.Activate {
 			err.Hint = "run again once it is inactive"
 		}
 	}
-	return failing(e, err)
+	failing(e, err)
 }
 
-func failing(e *ranchersync.Entry, err error) *ranchersync.Entry {
+func skip(e *ranchersync.Entry, why error) {
+	e.Action = ranchersync.Skip
+	e.Warnings = append(e.Warnings, why.Error())
+}
+
+func failing(e *ranchersync.Entry, err error) {
 	e.Action, e.Err = ranchersync.Fail, err
-	return e
 }
 
 func ids(creds []cred) string {

@@ -50,7 +50,8 @@ type survey struct {
 	*client
 	regs      []*reg // ECR registries that are not gone, by host and then by id
 	ecr       []registry.Registry
-	addresses []string // of all registries
+	addresses []string        // of all registries
+	lined     map[string]bool // credentials in the plan that pulls use, or soon may
 }
 
 // of returns the registries of a host.
@@ -71,7 +72,7 @@ func (t *Target) Survey(ctx context.Context) (ranchersync.Survey, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &survey{client: t.c}
+	s := &survey{client: t.c, lined: map[string]bool{}}
 	for _, r := range regs {
 		s.addresses = append(s.addresses, r.shown)
 		if r.host != "" {

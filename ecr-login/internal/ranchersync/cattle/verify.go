@@ -119,12 +119,15 @@ func (s *survey) judge(e *ranchersync.Entry, r *reg) (settled bool, verdict erro
 		return true, unverified("credential %s is gone", e.Credential)
 	}
 	mine := r.creds[at]
+	first := slices.IndexFunc(r.creds, func(c cred) bool { return c.state == active })
+	if first >= 0 && settling(mine.state) && mine.failure == "" && s.lined[r.creds[first].id] {
+		return true, nil // pulls use another meanwhile, which was dealt with as well
+	}
 	if settled, verdict := judgeState("credential "+mine.id, mine.state, mine.failure); verdict != nil {
 		return settled, verdict
 	}
-	first := slices.IndexFunc(r.creds, func(c cred) bool { return c.state == active })
 	switch {
-	case first != at:
+	case first != at && !s.lined[r.creds[first].id]:
 		return true, unverified("a pull uses credential %s, not %s, which was written", r.creds[first].id, mine.id)
 	case mine.user != e.User:
 		return true, unverified("credential %s has the user name %q, not %q, which was written", mine.id, s.show(mine.user), e.User)

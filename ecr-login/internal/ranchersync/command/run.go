@@ -163,7 +163,7 @@ func writeJSON(w io.Writer, r *ranchersync.Report, indent bool) error {
 
 // forEver runs until ctx ends.
 func forEver(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersync.Syncer, log ranchersync.Logger) error {
-	service := ranchersync.NewService(s.jobs, d.Clock, d.Version)
+	service := ranchersync.NewService(s.jobs, syncer.Memory, d.Clock, d.Version)
 	var serving sync.WaitGroup
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -191,10 +191,16 @@ func forEver(ctx context.Context, d Deps, o options, s *setup, syncer *ranchersy
 		Syncer: syncer, Jobs: s.jobs, Interval: s.interval, Timeout: o.timeout, Chance: d.Chance,
 		Observe: func(r *ranchersync.Report) {
 			service.Observe(r)
-			if o.output == "json" && output == nil {
-				if output = writeJSON(d.Out, r, false); output != nil {
-					stop(output)
-				}
+			if o.output != "json" || output != nil {
+				return
+			}
+			switch err := writeJSON(d.Out, r, false); {
+			case gone(err):
+				output = err
+				stop(err)
+			case err != nil:
+				// A full disk behind standard output must not let tokens die.
+				log.Log(ctx, slog.LevelError, "the report cannot be written", "because", err.Error())
 			}
 		},
 	}

@@ -247,6 +247,26 @@ func TestReportsThatCannotBeWrittenEndTheService(t *testing.T) {
 	d.want(d.run("--interval", "1h", "--listen", "off", "--output", "json"), 1, "closed pipe")
 }
 
+func TestAFullDiskBehindReportsEndsNoService(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).inRancher()
+	d.has(hostA)
+	d.deps.Out = full{}
+	s := d.start("--interval", "1h", "--output", "json")
+	for deadline := time.Now().Add(longest); !strings.Contains(d.err.String(), "in order"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no run ended: %s", d.err)
+		}
+	}
+	if code, _ := s.get(t, "/ping"); code != 200 {
+		t.Errorf("ping: %d", code)
+	}
+	if code := s.end(); code != 0 || !strings.Contains(d.err.String(), "no space left on device") {
+		t.Errorf("exit code %d: %s", code, d.err)
+	}
+	d.wantPull(hostA)
+}
+
 func TestTheHelpNamesEverything(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
