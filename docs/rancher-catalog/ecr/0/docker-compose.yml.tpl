@@ -8,7 +8,7 @@ ecr-updater:
     AWS_REGION: ${aws_region}
     AUTO_CREATE: ${auto_create}
     LOG_LEVEL: ${log_level}
-    RANCHER_SYNC_INTERVAL: 6h
+    RANCHER_SYNC_INTERVAL: 1h
     LISTEN_PORT: '8080'
     {{- if eq .Values.registry_in_which_environment "other" }}
     CATTLE_URL: ${environment_api_endpoint}
