@@ -87,7 +87,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	d := newDesk(t).inRancher()
 	d.has(hostA)
 	d.DropKey("KEY")
-	s := d.start("--interval", "6h")
+	s := d.start("--interval", "1h")
 	for end := time.Now().Add(time.Minute); !strings.Contains(d.err.String(), "next="); { // the first run has ended
 		if time.Now().After(end) {
 			t.Fatalf("no run ended within a minute: %s", d.err.String())
@@ -206,7 +206,7 @@ func launch(t *testing.T, answers map[string]string) (env, labels map[string]str
 		t.Fatalf("%v in\n%s", err, compose)
 	}
 	service := services["ecr-updater"]
-	if service.Command != "rancher-sync" || service.Image == "" || service.Environment["RANCHER_SYNC_INTERVAL"] != "6h" {
+	if service.Command != "rancher-sync" || service.Image == "" || service.Environment["RANCHER_SYNC_INTERVAL"] != "1h" {
 		t.Errorf("%+v", service)
 	}
 	return service.Environment, service.Labels
