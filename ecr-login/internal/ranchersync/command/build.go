@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -21,7 +22,11 @@ import (
 	"ecr-credential-helper/ecr-login/token"
 )
 
-const maxSecretFile = 64 << 10
+// Limits on files: an endless one such as /dev/zero must not fill the memory.
+const (
+	maxSecretFile = 64 << 10
+	maxCAFile     = 4 << 20 // a system's whole bundle is a few hundred KiB
+)
 
 // builder makes jobs of sources.
 type builder struct {
@@ -124,12 +129,16 @@ func (b *builder) secret(src source) (token.Password, error) {
 	if src.SecretKeyFile == "" {
 		return src.secret, nil
 	}
-	raw, err := b.readSecret(src.SecretKeyFile)
+	open := openFile(src.SecretKeyFile)
+	if src.SecretKeyFile == "-" {
+		open = func() (io.ReadCloser, error) { return io.NopCloser(b.deps.In), nil }
+	}
+	raw, err := b.read(src.SecretKeyFile, open, maxSecretFile)
 	switch secret := strings.TrimSpace(string(raw)); {
+	case errors.Is(err, errTooLarge):
+		return token.Password{}, configError("the secret key's file %s is too large to hold a key", src.SecretKeyFile)
 	case err != nil:
 		return token.Password{}, configError("the secret key's file cannot be read: %w", err)
-	case len(raw) > maxSecretFile:
-		return token.Password{}, configError("the secret key's file %s is too large to hold a key", src.SecretKeyFile)
 	case secret == "":
 		return token.Password{}, configError("the secret key's file %s is empty", src.SecretKeyFile)
 	default:
@@ -137,26 +146,32 @@ func (b *builder) secret(src source) (token.Password, error) {
 	}
 }
 
-// readSecret reads a file, or standard input for a dash. A pipe that nobody
-// writes to, or a terminal, is waited for until ctx ends or a run would.
-func (b *builder) readSecret(path string) ([]byte, error) {
+var errTooLarge = errors.New("it is too large")
+
+func openFile(path string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return os.Open(path) }
+}
+
+// read reads what open opens, at most limit bytes of it. That may be a pipe, as
+// a shell makes for <(command): one that nobody writes to, or a terminal, is
+// waited for until ctx ends or a run would.
+func (b *builder) read(name string, open func() (io.ReadCloser, error), limit int64) ([]byte, error) {
 	type result struct {
 		raw []byte
 		err error
 	}
 	done := make(chan result, 1)
 	go func() {
-		in := b.deps.In
-		if path != "-" {
-			f, err := os.Open(path)
-			if err != nil {
-				done <- result{nil, err}
-				return
-			}
-			defer func() { _ = f.Close() }()
-			in = f
+		in, err := open() // of a pipe, this is what waits
+		if err != nil {
+			done <- result{nil, err}
+			return
 		}
-		raw, err := io.ReadAll(io.LimitReader(in, maxSecretFile+1))
+		defer func() { _ = in.Close() }()
+		raw, err := io.ReadAll(io.LimitReader(in, limit+1))
+		if err == nil && int64(len(raw)) > limit {
+			err = errTooLarge
+		}
 		done <- result{raw, err}
 	}()
 	patience := time.NewTimer(b.o.timeout)
@@ -165,9 +180,9 @@ func (b *builder) readSecret(path string) ([]byte, error) {
 	case r := <-done:
 		return r.raw, r.err
 	case <-b.ctx.Done():
-		return nil, context.Cause(b.ctx)
+		return nil, fmt.Errorf("%s: %w", name, context.Cause(b.ctx))
 	case <-patience.C:
-		return nil, errors.New("nothing was written to it")
+		return nil, fmt.Errorf("%s: its end did not come within %s", name, b.o.timeout)
 	}
 }
 
@@ -227,8 +242,11 @@ func (b *builder) transport(src source) (*http.Transport, error) {
 		b.setup.warnings = append(b.setup.warnings, "certificates are not checked: anybody in between can read keys and tokens")
 	}
 	if src.CAFile != "" {
-		pem, err := os.ReadFile(src.CAFile)
-		if err != nil {
+		pem, err := b.read(src.CAFile, openFile(src.CAFile), maxCAFile)
+		switch {
+		case errors.Is(err, errTooLarge):
+			return nil, configError("the CA file %s is larger than %d MiB", src.CAFile, maxCAFile>>20)
+		case err != nil:
 			return nil, configError("the CA file cannot be read: %w", err)
 		}
 		if o.RootCAs, err = cattle.CertPool(pem); err != nil {

@@ -1,0 +1,66 @@
+package command_test
+
+import (
+	"context"
+	"encoding/pem"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ecr-credential-helper/ecr-login/internal/ranchersync/command"
+)
+
+func TestACAFileThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	// Many MiB of zeros take no room on a disk.
+	endless := filepath.Join(t.TempDir(), "zero")
+	if err := os.WriteFile(endless, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(endless, 8<<20); err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk(t).inRancher()
+	d.want(d.run("--ca-file", endless), 2, "error: the CA file "+endless+" is larger than 4 MiB\n")
+}
+
+// certificates starts a server with a certificate of its own, and returns what
+// a CA file for it holds.
+func (d *desk) certificates() (url string, content []byte) {
+	srv := httptest.NewTLSServer(d.Server)
+	d.t.Cleanup(srv.Close)
+	return srv.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
+}
+
+func TestAnOrdinaryCAFile(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t).inRancher()
+	d.has(hostA)
+	url, content := d.certificates()
+	d.env["CATTLE_URL"] = url
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.want(d.run("--ca-file", file), 0, "1 updated in ")
+}
+
+// runUntil runs the command in a context that ends soon.
+func (d *desk) runUntil(after time.Duration, args ...string) int {
+	d.t.Helper()
+	ctx, cancel := context.WithCancel(d.t.Context())
+	defer cancel()
+	timer := time.AfterFunc(after, cancel)
+	defer timer.Stop()
+	code := make(chan int, 1)
+	go func() { code <- command.Run(ctx, args, d.deps) }()
+	select {
+	case c := <-code:
+		return c
+	case <-time.After(longest):
+		d.t.Fatalf("%q goes on", args)
+		return -1
+	}
+}
