@@ -12,6 +12,33 @@ import (
 	"ecr-credential-helper/ecr-login/internal/ranchersync/command"
 )
 
+func TestOnlyAFlagThatIsNearIsSuggested(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ given, hint string }{
+		{"-o", "see rancher-sync --help"},
+		{"-x", "see rancher-sync --help"},
+		{"-ukey:secret", "see rancher-sync --help"},
+		{"--o", "see rancher-sync --help"},
+		{"--user", "see rancher-sync --help"},
+		{"--key", "see rancher-sync --help"},
+		{"--uri", "did you mean --url?"},
+		{"--out", "see rancher-sync --help"},
+		{"--outputs", "did you mean --output?"},
+		{"-output", "did you mean --output?"},
+		{"-output=json", "did you mean --output?"},
+		{"-url", "did you mean --url?"},
+		{"--regoin", "did you mean --region?"},
+		{"--secret-keyfile", "did you mean --secret-key-file?"},
+		{"--insecure-skip-verify", "did you mean --insecure-skip-tls-verify?"},
+	} {
+		t.Run(tt.given, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t).inRancher()
+			d.want(d.run(tt.given, "json"), 2, "unknown ", "\n  hint: "+tt.hint+"\n")
+		})
+	}
+}
+
 func TestACAFileThatNeverEnds(t *testing.T) {
 	t.Parallel()
 	// Many MiB of zeros take no room on a disk.

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -128,14 +129,8 @@ func flagError(f *pflag.FlagSet, err error) error {
 	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
-		best, bestDistance := "", 4
-		f.VisitAll(func(flag *pflag.Flag) {
-			if d := distance(unknown.GetSpecifiedName(), flag.Name); d < bestDistance {
-				best, bestDistance = flag.Name, d
-			}
-		})
-		if best != "" {
-			e.Hint = "did you mean --" + best + "?"
+		if near := nearest(f, unknown); near != "" {
+			e.Hint = "did you mean --" + near + "?"
 		}
 	}
 	var invalid *pflag.InvalidValueError
@@ -147,6 +142,23 @@ func flagError(f *pflag.FlagSet, err error) error {
 		}
 	}
 	return e
+}
+
+// nearest is the flag that may have been meant by one that does not exist: no
+// more than a third of the longer name is different.
+func nearest(f *pflag.FlagSet, unknown *pflag.NotExistError) string {
+	name := unknown.GetSpecifiedName()
+	if letters, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "="); letters != "" {
+		name = letters // as in -output, with one dash too few
+	}
+	best, bestDistance := "", math.MaxInt
+	f.VisitAll(func(flag *pflag.Flag) {
+		d := distance(name, flag.Name)
+		if d < bestDistance && 3*d <= max(len(name), len(flag.Name)) {
+			best, bestDistance = flag.Name, d
+		}
+	})
+	return best
 }
 
 // distance is the number of letters to add, drop or change from a to b.
