@@ -137,13 +137,16 @@ func newCommand(deps Deps) *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
+			if len(args) > 0 && !asksForHelp(args) {
 				// Not quoted: it may be a secret that lost its flag.
 				return configError("rancher-sync takes no arguments, only flags").WithHint("see rancher-sync --help")
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if asksForHelp(args) {
+				return cmd.Help()
+			}
 			o.given = cmd.Flags().Changed
 			return run(cmd.Context(), deps, o)
 		},
@@ -156,6 +159,9 @@ func newCommand(deps Deps) *cobra.Command {
 	cmd.SetHelpFunc(help)
 	return cmd
 }
+
+// asksForHelp allows for help without dashes, as the program itself does.
+func asksForHelp(args []string) bool { return len(args) == 1 && args[0] == "help" }
 
 func (d Deps) withDefaults() Deps {
 	if d.LookupEnv == nil {

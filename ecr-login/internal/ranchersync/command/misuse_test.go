@@ -39,6 +39,17 @@ func TestOnlyAFlagThatIsNearIsSuggested(t *testing.T) {
 	}
 }
 
+func TestHelpNeedsNoDashes(t *testing.T) {
+	t.Parallel()
+	dashes, d := newDesk(t), newDesk(t)
+	dashes.want(dashes.run("--help"), 0)
+	d.want(d.run("help"), 0, "Usage:\n  docker-credential-ecr-login rancher-sync [flags]\n")
+	if d.out.String() != dashes.out.String() || d.err.String() != "" {
+		t.Errorf("it is another help: %s%s", d.out, d.err)
+	}
+	d.want(d.run("help", "me"), 2, "rancher-sync takes no arguments")
+}
+
 func TestACAFileThatNeverEnds(t *testing.T) {
 	t.Parallel()
 	// Many MiB of zeros take no room on a disk.
