@@ -94,7 +94,7 @@ func Run(ctx context.Context, args []string, deps Deps) int {
 	}
 	var exit *exitError
 	if !errors.As(err, &exit) {
-		// Of the flags or the arguments, so run was never reached.
+		// Of the flags or the arguments: run was never reached.
 		errors.As(failConfig(deps, understood(args), err), &exit)
 	}
 	if exit.err != nil {
@@ -146,6 +146,9 @@ func newCommand(deps Deps) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asksForHelp(args) {
 				return cmd.Help()
+			}
+			if err := noEmptyFlags(cmd.Flags()); err != nil {
+				return err
 			}
 			o.given = cmd.Flags().Changed
 			return run(cmd.Context(), deps, o)

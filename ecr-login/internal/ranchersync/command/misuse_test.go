@@ -2,15 +2,48 @@ package command_test
 
 import (
 	"context"
+	"encoding/json"
 	"encoding/pem"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"ecr-credential-helper/ecr-login/internal/ranchersync"
 	"ecr-credential-helper/ecr-login/internal/ranchersync/command"
 )
+
+func TestAFlagThatIsGivenIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	for _, flag := range strings.Fields(`--url --access-key --secret-key-file --secret-key --project --registry --registry-ids --region
+		--profile --role-arn --email --interval --listen --ca-file --output --log-level --config`) {
+		for name, args := range map[string][]string{
+			"as an argument of its own":  {flag, ""},
+			"behind an equals sign":      {flag + "="},
+			"of nothing but space":       {flag, " "},
+			"besides the flags it needs": {"--interval", "1h", "--region", "eu-west-1", flag, ""},
+		} {
+			t.Run(flag+" "+name, func(t *testing.T) {
+				t.Parallel()
+				d := newDesk(t).inRancher()
+				d.has(hostA)
+				d.want(d.run(args...), 2, "error: "+flag+" is empty\n  hint: leave "+flag+" out, or give it a value\n")
+				if len(d.Requests()) != 0 {
+					t.Errorf("requests %v", d.Requests())
+				}
+			})
+		}
+	}
+	// One of several, and for a machine.
+	d := newDesk(t).inRancher()
+	d.want(d.run("--registry", hostA, "--registry", "", "--output", "json"), 2)
+	var report ranchersync.Report
+	if err := json.Unmarshal([]byte(d.out.String()), &report); err != nil || report.Error == nil || report.Error.Message != "--registry is empty" {
+		t.Errorf("%v: %s", err, d.out)
+	}
+}
 
 func TestOnlyAFlagThatIsNearIsSuggested(t *testing.T) {
 	t.Parallel()

@@ -161,6 +161,25 @@ func nearest(f *pflag.FlagSet, unknown *pflag.NotExistError) string {
 	return best
 }
 
+// noEmptyFlags refuses flags that were given without anything in them. In a
+// script that is a variable that is not set, and to go on with a default could
+// mean another Rancher, another AWS account or other authorities.
+func noEmptyFlags(f *pflag.FlagSet) error {
+	var err error
+	f.Visit(func(flag *pflag.Flag) {
+		values := []string{flag.Value.String()}
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, value := range values {
+			if err == nil && strings.TrimSpace(value) == "" {
+				err = configError("--%s is empty", flag.Name).WithHint("leave --%s out, or give it a value", flag.Name)
+			}
+		}
+	})
+	return err
+}
+
 // distance is the number of letters to add, drop or change from a to b.
 func distance(a, b string) int {
 	if len(a) > 40 {

@@ -168,9 +168,6 @@ func (s *setup) direct(d Deps, o options) (*source, error) {
 		}
 		return nil, nil
 	}
-	if o.given("url") && o.url == "" {
-		return nil, configError("--url is empty")
-	}
 	if err := s.keys(d, o, t); err != nil {
 		return nil, err
 	}
