@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/sirupsen/logrus"
 
 	ecrlogin "ecr-credential-helper/ecr-login"
 	"ecr-credential-helper/ecr-login/internal/configfile"
+	"ecr-credential-helper/ecr-login/internal/privatefile"
 	"ecr-credential-helper/ecr-login/internal/ranchersync"
 	"ecr-credential-helper/ecr-login/internal/ranchersync/command"
 	"ecr-credential-helper/ecr-login/internal/settings"
@@ -103,19 +106,31 @@ func (h hinted) Unwrap() error { return h.error }
 // rancherTargets reads the targets of a configuration file. Of the usual one,
 // an empty path, there need not be one.
 func rancherTargets(s settings.Settings, path string) ([]command.FileTarget, error) {
-	named := path != ""
-	if !named {
+	by, named := "--config", true
+	if path == "" {
+		by = settings.EnvConfig
 		path, named = s.ConfigPath()
 	}
-	if path == "" {
+	if path == "" || path == os.DevNull {
 		return nil, nil
 	}
 	content, err := settings.ReadFile(path)
-	if !named && errors.Is(err, fs.ErrNotExist) {
+	if !named && absent(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			err = pathErr.Err // the path is about to be said
+		}
+		if !named {
+			return nil, fmt.Errorf("%s cannot be read: %w", path, err)
+		}
+		said := fmt.Errorf("%s, which %s names, cannot be read: %w", path, by, err)
+		if absent(err) || errors.Is(err, privatefile.ErrNotRegular) {
+			return nil, withHint(said, by+" is to be the path of a file, or to be left out")
+		}
+		return nil, said
 	}
 	entries, err := configfile.Rancher(path, content)
 	if err != nil {
@@ -132,6 +147,13 @@ func rancherTargets(s settings.Settings, path string) ([]command.FileTarget, err
 		}
 	}
 	return targets, nil
+}
+
+// absent reports whether an error says that there is no file. HOME=/dev/null, as
+// daemons have it, is no folder for one either; Windows says of such a path that
+// it does not exist.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // logrusAdapter writes the command's lines to the log file.

@@ -153,6 +153,53 @@ func TestTargetsComeFromTheConfigurationFile(t *testing.T) {
 	}
 }
 
+// Daemons have HOME=/dev/null; a plain file is the same to every system.
+func TestAHomeThatIsNoFolderHoldsNoTargets(t *testing.T) {
+	aws, rancher, project, home := startBoth(t)
+	rancher.AddCredential(rancher.AddRegistry(project, updatedHost), "AWS", "the password of yesterday")
+	nowhere := filepath.Join(home, "null")
+	writeFile(t, nowhere, "")
+	t.Setenv("HOME", nowhere)
+	t.Setenv("USERPROFILE", nowhere)
+	t.Setenv("AWS_ECR_CACHE_DIR", "")
+	code, stdout, stderr := sync(t)
+	pull, ok := rancher.Pull(project, updatedHost)
+	if code != 0 || !ok || !aws.Valid(pull.User, pull.Password) {
+		t.Errorf("exit %d, %v\n%s%s", code, ok, stdout, stderr)
+	}
+
+	// But one that somebody names must be there.
+	named := filepath.Join(nowhere, "config.yaml")
+	code, _, stderr = sync(t, "--config", named)
+	if want := "error: " + named + ", which --config names, cannot be read: "; code != 2 || !strings.HasPrefix(stderr, want) {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+}
+
+func TestAConfigurationFileThatIsNone(t *testing.T) {
+	_, rancher, project, home := startBoth(t)
+	rancher.AddCredential(rancher.AddRegistry(project, updatedHost), "AWS", "the password of yesterday")
+	want := home + ", which %s names, cannot be read: not a regular file\n  hint: %s is to be the path of a file, or to be left out\n"
+	if code, _, stderr := sync(t, "--config", home); code != 2 || stderr != "error: "+strings.ReplaceAll(want, "%s", "--config") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	if code, _, stderr := sync(t, "--config", os.DevNull); code != 0 || strings.Contains(stderr, "error") {
+		t.Errorf("%s: exit %d, %s", os.DevNull, code, stderr)
+	}
+	t.Setenv("AWS_ECR_CONFIG", home)
+	if code, _, stderr := sync(t); code != 2 || stderr != "error: "+strings.ReplaceAll(want, "%s", "AWS_ECR_CONFIG") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	t.Setenv("AWS_ECR_CONFIG", "")
+	usual := filepath.Join(home, "cache", "config.yaml")
+	if err := os.MkdirAll(usual, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := sync(t); code != 2 || stderr != "error: "+usual+" cannot be read: not a regular file\n" {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+}
+
 func TestAWSDenyingIsExitFour(t *testing.T) {
 	aws, rancher, project, _ := startBoth(t)
 	rancher.AddCredential(rancher.AddRegistry(project, updatedHost), "AWS", "the password of yesterday")
