@@ -123,3 +123,92 @@ func TestASignalLetsTheSyncFinishTheWriteUnderWay(t *testing.T) {
 		})
 	}
 }
+
+// A Rancher that never answers a write holds the program up, and whoever cannot
+// wait for that asks once more.
+func TestASecondSignalEndsTheSyncAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		first, second syscall.Signal
+		args          []string
+		code          int
+	}{
+		"Ctrl-C twice, once":         {syscall.SIGINT, syscall.SIGINT, nil, 130},
+		"SIGTERM twice to a service": {syscall.SIGTERM, syscall.SIGTERM, []string{"--interval", "1h", "--listen", "off"}, 143},
+		"SIGTERM after Ctrl-C":       {syscall.SIGINT, syscall.SIGTERM, nil, 143},
+		"SIGHUP after SIGTERM":       {syscall.SIGTERM, syscall.SIGHUP, nil, 129},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			rancher, _ := l.cattle(irish)
+			writing := make(chan struct{})
+			rancher.Inject(ranchertest.Fault{
+				Match:  func(r ranchertest.Request) bool { return r.Method == http.MethodPut },
+				Delay:  time.Hour,
+				Before: func() { close(writing) },
+			})
+			s := l.startSync(t.Context(), c.args...)
+			<-writing
+			if err := s.cmd.Process.Signal(c.first); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan struct{})
+			go func() {
+				_ = s.cmd.Wait() // the exit code tells
+				close(ended)
+			}()
+			select {
+			case <-ended:
+				t.Fatalf("the first signal ended it: %v", s.cmd.ProcessState)
+			case <-time.After(400 * time.Millisecond): // nobody asks again faster
+			}
+			if err := s.cmd.Process.Signal(c.second); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-ended:
+			case <-time.After(5 * time.Second):
+				_ = s.cmd.Process.Kill() // it is a failure already
+				<-ended
+				t.Fatal("the second signal did not end it")
+			}
+			if got := s.cmd.ProcessState.ExitCode(); got != c.code {
+				t.Errorf("it ended with %v, want exit code %d\n%s%s", s.cmd.ProcessState, c.code, s.out.String(), s.err.String())
+			}
+			l.noTemporaryFiles()
+		})
+	}
+}
+
+// As timeout(1) signals a program and then its group, and a wrapper passes on
+// the Ctrl-C that the terminal sent to both.
+func TestASignalThatComesTwiceAtOnceIsOne(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	rancher, project := l.cattle(irish)
+	var s *syncing
+	started := make(chan struct{})
+	rancher.Inject(ranchertest.Fault{
+		Match: func(r ranchertest.Request) bool { return r.Method == http.MethodPut },
+		Delay: 300 * time.Millisecond,
+		Before: func() {
+			<-started
+			for range 2 {
+				if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(5 * time.Millisecond) // else the kernel makes one of them
+			}
+		},
+	})
+	s = l.startSync(t.Context())
+	close(started)
+	_ = s.cmd.Wait() // the exit code tells
+	if !s.cmd.ProcessState.Exited() {
+		t.Errorf("it ended with %v\n%s%s", s.cmd.ProcessState, s.out.String(), s.err.String())
+	}
+	if p, ok := rancher.Pull(project, irish); !ok || !l.aws.Valid(p.User, p.Password) {
+		t.Errorf("a pull uses %.20q…", p.Password)
+	}
+}

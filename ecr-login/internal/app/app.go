@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 	"github.com/sirupsen/logrus"
@@ -45,9 +46,18 @@ func Main(args []string, env settings.LookupEnv, s Streams) int {
 		version.Version = installed()
 	}
 	version.Announce()
-	ctx, stop := signalContext()
+	ctx, again, stop := signalContext()
 	defer stop()
-	return run(ctx, args, env, s)
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, args, env, s) }()
+	select {
+	case c := <-code:
+		return c
+	case sig := <-again:
+		// Not left to the signal's default action, which the first process of a
+		// container does not have.
+		return exitSignal + int(sig)
+	}
 }
 
 func run(ctx context.Context, args []string, env settings.LookupEnv, s Streams) int {
@@ -151,11 +161,18 @@ func (i interruption) Error() string { return fmt.Sprintf("interrupted by %v", i
 // Unwrap makes an interruption a cancellation.
 func (interruption) Unwrap() error { return context.Canceled }
 
+// echo is how long after the first signal others count as the same one: the
+// terminal and a wrapper both pass a Ctrl-C on, timeout(1) signals the program
+// and then its group, and systemd follows SIGTERM with SIGHUP. No person asks
+// twice in so short a time.
+const echo = 200 * time.Millisecond
+
 // signalContext returns a context that ends with the first signal that asks the
-// program to stop. A second one ends the program at once. SIGPIPE is caught so
-// that a client that went away is an error of the write, after which files are
-// closed and temporary ones removed.
-func signalContext() (context.Context, func()) {
+// program to stop, and a channel for the next one, unless it comes at the same
+// time: the program is to end at once then, whatever is under way. SIGPIPE is
+// caught so that a client that went away is an error of the write, after which
+// files are closed and temporary ones removed.
+func signalContext() (ctx context.Context, again <-chan syscall.Signal, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ch := make(chan os.Signal, 1)
 	for _, sig := range stopSignals {
@@ -167,15 +184,27 @@ func signalContext() (context.Context, func()) {
 	if len(ignoredSignals) > 0 {
 		signal.Notify(make(chan os.Signal, 1), ignoredSignals...)
 	}
+	second := make(chan syscall.Signal, 1)
+	running, end := context.WithCancel(context.Background())
 	go func() {
-		select {
-		case sig := <-ch:
-			signal.Stop(ch)
-			if sig, ok := sig.(syscall.Signal); ok {
-				cancel(interruption{sig})
+		var first time.Time
+		for {
+			select {
+			case s := <-ch:
+				sig, ok := s.(syscall.Signal)
+				switch {
+				case !ok:
+				case first.IsZero():
+					first = time.Now()
+					cancel(interruption{sig})
+				case time.Since(first) > echo:
+					second <- sig
+					return
+				}
+			case <-running.Done():
+				return
 			}
-		case <-ctx.Done():
 		}
 	}()
-	return ctx, func() { cancel(nil); signal.Stop(ch) }
+	return ctx, second, func() { cancel(nil); signal.Stop(ch); end() }
 }

@@ -176,7 +176,7 @@ func TestASignalEndsTheContextAndIsRemembered(t *testing.T) {
 		// Should nohup have made this program deaf to it, it hears again.
 		heard := make(chan os.Signal, 1)
 		signal.Notify(heard, s)
-		ctx, stop := signalContext()
+		ctx, _, stop := signalContext()
 		if _, ended := interrupted(ctx); ended {
 			t.Error("interrupted before the signal")
 		}
@@ -202,7 +202,7 @@ func TestASignalEndsTheContextAndIsRemembered(t *testing.T) {
 		}
 		stop()
 	}
-	ctx, stop := signalContext()
+	ctx, _, stop := signalContext()
 	stop()
 	<-ctx.Done()
 	if sig, ended := interrupted(ctx); ended {
