@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ func BenchmarkFleet(b *testing.B) {
 		maxMemory    = 64 << 20
 		pages        = 2 // of registries and of credentials, with up to 1,000 on a page
 	)
+	defer debug.SetGCPercent(debug.SetGCPercent(ranchersync.GCPercent)) // as the command does
 	for b.Loop() {
 		rancher := startFleet(b, fleet{Environments: environments, Registries: registries, Latency: latency})
 		clock := ranchersync.SystemClock{}

@@ -17,6 +17,8 @@ type Note struct {
 const (
 	noteOpen  = "[ecr-login:"
 	noteClose = "]"
+	// maxNote is more than any note has, with the space before it.
+	maxNote = 120
 )
 
 // String writes the note, such as
@@ -84,6 +86,9 @@ func (n Note) Annotate(remarks string, limit int) (string, bool) {
 // NoteFits reports whether remarks of at most limit characters have room for any
 // note.
 func NoteFits(remarks string, limit int) bool {
+	if len(remarks)+maxNote < limit {
+		return true // of thousands of credentials, hardly one has more to say
+	}
 	digits := strings.Repeat("0", markDigits)
 	longest := Note{Expires: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), Mark: digits, Owner: digits}
 	_, fits := longest.Annotate(remarks, limit)

@@ -142,18 +142,22 @@ func (s *survey) planFor(r *reg, parsed registry.Registry, want ranchersync.Want
 // soon: the first that is active, and those before it that are about to be. One
 // of these may be stuck, and must not keep the other from being refreshed.
 func (s *survey) inLine(first *ranchersync.Entry, usable []cred) []*ranchersync.Entry {
-	at := slices.IndexFunc(usable, func(c cred) bool { return c.state == active })
-	now := max(at, 0)
-	var entries []*ranchersync.Entry
-	for i, c := range usable[:now+1] {
+	now := max(slices.IndexFunc(usable, func(c cred) bool { return c.state == active }), 0)
+	entries := []*ranchersync.Entry{first}
+	for range now {
 		e := *first
-		use(&e, c)
+		entries = append(entries, &e)
+	}
+	for i, c := range usable[:now+1] {
+		e := entries[i]
+		use(e, c)
 		e.Settling = e.Settling || c.state != active
 		if i < now {
 			e.Warnings = []string{fmt.Sprintf("credential %s is %s; until it is active, pulls use %s", c.id, c.state, usable[now].id)}
 		}
-		s.lined[c.id] = true
-		entries = append(entries, &e)
+		if now > 0 {
+			s.lined[c.id] = true
+		}
 	}
 	if rest := usable[now+1:]; len(rest) > 0 {
 		last := entries[now]

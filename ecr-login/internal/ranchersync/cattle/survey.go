@@ -51,7 +51,7 @@ type survey struct {
 	regs      []*reg // ECR registries that are not gone, by host and then by id
 	ecr       []registry.Registry
 	addresses []string        // of all registries
-	lined     map[string]bool // credentials in the plan that pulls use, or soon may
+	lined     map[string]bool // credentials that are planned for beside others of the same registry
 }
 
 // of returns the registries of a host.

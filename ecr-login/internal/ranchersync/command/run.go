@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,9 @@ import (
 
 // run is the command behind its flags.
 func run(ctx context.Context, d Deps, o options) error {
+	if d.env("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(ranchersync.GCPercent))
+	}
 	screen := newScreen(d.Err, d.env)
 	defer screen.close()
 	level, err := logLevel(d, o)
