@@ -40,42 +40,43 @@ func (p HTTPProber) Probe(ctx context.Context, host, user string, password token
 	defer cancel()
 	address := "https://" + host + "/v2/"
 	if r, err := registry.Parse(host); err == nil && r.Service == registry.Public {
-		challenged, err := p.get(ctx, host, address, nil)
+		status, challenge, err := p.get(ctx, host, address, nil)
 		if err != nil {
 			return err
 		}
-		if challenged.StatusCode != http.StatusUnauthorized {
-			return odd(host, challenged)
+		if status != http.StatusUnauthorized {
+			return odd(host, status)
 		}
-		service, ok := tokenService(challenged.Header.Get("WWW-Authenticate"), host)
+		service, ok := tokenService(challenge, host)
 		if !ok {
 			return fmt.Errorf("the registry %s could not be tried: it does not say where it takes passwords", host)
 		}
 		address = service
 	}
-	answer, err := p.get(ctx, host, address, func(r *http.Request) { r.SetBasicAuth(user, password.Reveal()) })
+	status, _, err := p.get(ctx, host, address, func(r *http.Request) { r.SetBasicAuth(user, password.Reveal()) })
 	if err != nil {
 		return err
 	}
-	switch answer.StatusCode {
+	switch status {
 	case http.StatusOK:
 		return nil
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("%w: %s answers %d", ErrTokenRefused, host, answer.StatusCode)
+		return fmt.Errorf("%w: %s answers %d", ErrTokenRefused, host, status)
 	default:
-		return odd(host, answer)
+		return odd(host, status)
 	}
 }
 
-func odd(host string, answer *http.Response) error {
-	return fmt.Errorf("the registry %s could not be tried: it answers %d", host, answer.StatusCode)
+func odd(host string, status int) error {
+	return fmt.Errorf("the registry %s could not be tried: it answers %d", host, status)
 }
 
-// get sends a request and returns the answer without its body.
-func (p HTTPProber) get(ctx context.Context, host, address string, prepare func(*http.Request)) (*http.Response, error) {
+// get sends a request and returns the answer's status, and how it wants to be
+// asked instead.
+func (p HTTPProber) get(ctx context.Context, host, address string, prepare func(*http.Request)) (status int, challenge string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return nil, fmt.Errorf("the registry %s cannot be asked: %w", host, err)
+		return 0, "", fmt.Errorf("the registry %s cannot be asked: %w", host, err)
 	}
 	if prepare != nil {
 		prepare(req)
@@ -84,11 +85,11 @@ func (p HTTPProber) get(ctx context.Context, host, address string, prepare func(
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("the registry %s could not be tried: %w", host, err)
+		return 0, "", fmt.Errorf("the registry %s could not be tried: %w", host, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	return resp, nil
+	return resp.StatusCode, resp.Header.Get("WWW-Authenticate"), nil
 }
 
 // tokenService reads a challenge such as

@@ -62,7 +62,7 @@ func TestThePublicRegistryIsTriedWhereItTakesPasswords(t *testing.T) {
 			srv := httptest.NewTLSServer(public)
 			defer srv.Close()
 			transport := &http.Transport{
-				TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the name in the certificate is another
+				TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the name in the certificate is another
 				DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 					return (&net.Dialer{}).DialContext(ctx, network, srv.Listener.Addr().String())
 				},
