@@ -9,6 +9,7 @@ package ecrlogin
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -73,6 +74,10 @@ type Credentials struct {
 	// Identity names, in words, the AWS identity that fetched the token; empty
 	// when it could not be told in advance.
 	Identity string
+	// Fingerprint tells identities apart where the words do not: equal strings
+	// mean the same credential source, whatever temporary keys it gives. It is a
+	// hash, and empty when Identity is.
+	Fingerprint string
 }
 
 // Need says what a token must be good for.
@@ -111,7 +116,8 @@ func (c *Client) CredentialsFor(ctx context.Context, server string, n Need) (Cre
 	}
 	creds := Credentials{Token: t}
 	if found.IdentityErr == nil {
-		creds.Identity = found.Identity.String()
+		sum := found.Identity.Fingerprint()
+		creds.Identity, creds.Fingerprint = found.Identity.String(), hex.EncodeToString(sum[:])
 	}
 	return creds, nil
 }

@@ -53,7 +53,7 @@ func (t *tokens) Token(ctx context.Context, host string, o ranchersync.TokenOpti
 	if err != nil {
 		return ranchersync.Token{}, err
 	}
-	return ranchersync.Token{Token: creds.Token, Identity: creds.Identity}, nil
+	return ranchersync.Token{Token: creds.Token, Identity: creds.Fingerprint}, nil
 }
 
 // Own returns the host of the caller's own registry in a region, which the ECR

@@ -235,3 +235,23 @@ func files(t *testing.T, dir string) map[string]string {
 	}
 	return found
 }
+
+func TestTokensOfOtherKeysReplaceThoseBefore(t *testing.T) {
+	aws, rancher, project, _ := startBoth(t)
+	rancher.AddCredential(rancher.AddRegistry(project, updatedHost), "AWS", "the password of yesterday")
+	if code, stdout, stderr := sync(t); code != 0 {
+		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	before, _ := rancher.Pull(project, updatedHost)
+
+	aws.AddUser("successor", "AKIASUCCESSOR0000000", "the successor's own secret, as long as")
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIASUCCESSOR0000000")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "the successor's own secret, as long as")
+	code, stdout, stderr := sync(t)
+	if code != 0 || !strings.Contains(stdout, "its token is not the one in use now") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	if after, _ := rancher.Pull(project, updatedHost); after.Password == before.Password || !aws.Valid(after.User, after.Password) {
+		t.Error("a pull uses the token of the keys before")
+	}
+}

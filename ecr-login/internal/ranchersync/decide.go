@@ -51,7 +51,7 @@ func (s *Syncer) decide(p *jobPlan, e *Entry) {
 		case e.Unused != nil:
 			e.fail(e.Unused)
 		case have.short && !held.suffices(s.Clock.Now(), needed(s.Interval)):
-			e.fail(Errorf(ReasonAWS, "%s", noNewer(tok)).
+			e.fail(Errorf(ReasonAWS, "%s", noNewer(held.Expires)).
 				WithHint("AWS did not answer, or the login session has ended: the log in ~/.ecr/log says more"))
 		case have.doubt != nil:
 			e.fail(&Error{Reason: ReasonUnverified, Err: have.doubt})
@@ -73,32 +73,39 @@ func (s *Syncer) held(p *jobPlan, e *Entry, have *supply) (held pushed, why stri
 		return pushed{}, "its user name is not " + tok.User
 	}
 	known, ok := s.Memory.recall(key, e)
-	sameToken := known.Mark == have.marks.Mark
-	owner := have.marks.Owner
+	sameToken, owner := known.Mark == have.marks.Mark, have.marks.Owner
 	if p.Annotate && !e.NoRoom {
-		if n := e.Note; n == nil {
+		n, mine := e.Note, publicMark("", tok.Identity)
+		switch {
+		case n == nil:
 			return pushed{}, "it carries no note of its token"
-		} else if !ok {
+		case ok && n.Expires.Equal(known.Expires.Truncate(time.Second)):
+		case !ok, n.Expires.After(known.Expires) && n.Owner != "" && n.Owner == mine:
 			// Pushed from elsewhere: the note is all there is to go by.
 			known, ok = pushed{Issued: n.Expires.Add(-usualLife), Expires: n.Expires}, true
+			known.Owner, owner = n.Owner, mine
 			sameToken = n.Mark == publicMark(e.Host, tok.Password.Reveal())
-			owner = publicMark("", tok.Identity)
-			known.Owner = n.Owner
-		} else if !n.Expires.Equal(known.Expires.Truncate(time.Second)) {
+		default:
 			return pushed{}, "its note is not of the token that was pushed from here"
 		}
 	}
+	sameOwner := owner != "" && owner == known.Owner
 	switch {
 	case !ok:
 		return pushed{}, "nothing was pushed into it from here yet"
 	case sameToken:
-		return known, "" // it may not live for long, but there is no other
+		// It may not live for long, but there is no other.
+		return pushed{marks: known.marks, Issued: tok.Issued, Expires: tok.Expires}, ""
+	case known.marks == marks{}:
+		return pushed{}, "it is not certain which token is in it"
+	case have.short && sameOwner && known.Expires.After(tok.Expires):
+		return known, "" // likewise, there is none that lives longer
 	case !known.suffices(now, need):
 		if left := known.Expires.Sub(now); left > 0 {
 			return pushed{}, "its token ends in " + brief(left)
 		}
 		return pushed{}, "its token has ended"
-	case owner == "" || owner != known.Owner:
+	case !sameOwner:
 		return pushed{}, "its token is not the one in use now"
 	}
 	return known, ""

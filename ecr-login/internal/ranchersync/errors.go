@@ -31,6 +31,9 @@ type Error struct {
 	Reason Reason
 	Err    error
 	Hint   string // a sentence for people; may be empty
+	// Whole says that it is about the target as a whole, whatever else is asked
+	// of it.
+	Whole bool
 }
 
 // Errorf makes an Error without a hint.
@@ -61,6 +64,12 @@ func ReasonOf(err error) Reason {
 	default:
 		return ReasonAnswer
 	}
+}
+
+// whole reports whether an error is about the target as a whole.
+func whole(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Whole
 }
 
 // Answered reports whether an error is what the target answered, and not that it

@@ -119,7 +119,10 @@ func (m *Memory) recall(key string, e *Entry) (pushed, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p, ok := m.target(key).Credentials[e.Credential]
-	return p, ok && p.Host == e.Host && p.UID == e.UID
+	if !ok || p.Host != e.Host || p.UID != e.UID {
+		return pushed{}, false
+	}
+	return p, true
 }
 
 // tokens returns what is known to be in a target's credentials.
@@ -165,20 +168,25 @@ func (m *Memory) remember(key string, e *Entry, p pushed) {
 	r.fresh[e.Credential] = true
 }
 
-// doubt is for a credential that may have got another token: it is not taken
-// for good any more, but no token in it ends earlier than the one before.
-func (m *Memory) doubt(key string, e *Entry) {
+// doubt is for a credential that may or may not have got a token: what is known
+// of it is not taken for good any more, only for when it ends at the earliest. It
+// returns that.
+func (m *Memory) doubt(key string, e *Entry, next pushed) pushed {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.target(key)
+	r.fresh[e.Credential] = true
 	p, ok := r.Credentials[e.Credential]
 	if !ok || p.Host != e.Host || p.UID != e.UID {
 		delete(r.Credentials, e.Credential)
-	} else {
-		p.marks = marks{}
-		r.Credentials[e.Credential] = p
+		return pushed{}
 	}
-	r.fresh[e.Credential] = true
+	p.marks = marks{}
+	if next.Expires.Before(p.Expires) {
+		p.Issued, p.Expires = next.Issued, next.Expires
+	}
+	r.Credentials[e.Credential] = p
+	return p
 }
 
 // save writes what is known about a target, without what has expired.
@@ -186,7 +194,12 @@ func (m *Memory) save(key string, now time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.target(key)
-	if m.dir == "" || len(r.fresh) == 0 {
+	ended := func(p pushed) bool { return !now.Before(p.Expires) }
+	stale := false
+	for _, p := range r.Credentials {
+		stale = stale || ended(p)
+	}
+	if m.dir == "" || len(r.fresh) == 0 && !stale {
 		return nil
 	}
 	// Another program may have saved meanwhile: what it knows is kept, unless it
@@ -202,7 +215,7 @@ func (m *Memory) save(key string, now time.Time) error {
 		r.Credentials = saved.Credentials
 	}
 	for id, p := range r.Credentials {
-		if !now.Before(p.Expires) {
+		if ended(p) {
 			delete(r.Credentials, id)
 		}
 	}

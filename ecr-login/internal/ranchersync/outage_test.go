@@ -1,6 +1,8 @@
 package ranchersync_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +30,7 @@ func TestAnOutageOfAWSIsNeitherHiddenNorPushed(t *testing.T) {
 				t.Errorf("with %s left: %v", left, err)
 			}
 			if left < 7*time.Hour {
-				wantMessage(t, r, "AWS gives no newer token at the moment than one that is good until 2026-03-02 00:00 UTC")
+				wantMessage(t, r, "AWS gives no newer token at the moment; this one is good until 2026-03-02 00:00 UTC")
 			}
 		}
 	})
@@ -60,7 +62,7 @@ func TestWhatTheCacheHasIsPushedWhereThereIsLess(t *testing.T) {
 	w.tokens.set(func(f *testTokens) { f.held[hostB] = f.held[hostA] })
 	got := w.run(asked(hostB))
 	wantSummary(t, got, "0 updated")
-	wantMessage(t, got, c, "warning: AWS gives no newer token at the moment than one that is good until 2026-03-02 00:00 UTC")
+	wantMessage(t, got, c, "warning: AWS gives no newer token at the moment; this one is good until 2026-03-02 00:00 UTC")
 	// And replaced as soon as can be.
 	w.loopFor(9*time.Hour, every(6*time.Hour), func(l *ranchersync.Loop) {
 		l.Jobs = []ranchersync.Job{w.job(asked(hostB), forced)}
@@ -72,6 +74,162 @@ func TestWhatTheCacheHasIsPushedWhereThereIsLess(t *testing.T) {
 		}
 	})
 	w.wantPull(hostB, w.tokens.issued(hostB))
+}
+
+func TestALongerTokenIsNotReplacedByAShorterOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	w.run(annotated) // here, at noon
+	here, hereTokens := w.dir, w.tokens
+	w.clock.add(6 * time.Hour)
+	w.dir, w.tokens = t.TempDir(), newTokens(w.clock)
+	w.tokens.round = 10                                   // other tokens than ours
+	wantSummary(t, w.run(annotated, forced), "0 updated") // elsewhere, with a token until six
+	theirs := w.tokens.issued(hostA)
+
+	w.clock.add(2 * time.Hour)
+	w.dir, w.tokens = here, hereTokens
+	w.tokens.set(func(f *testTokens) { f.down = true })
+	wantSummary(t, w.run(annotated), "0 unchanged") // ours ends at midnight
+	w.clock.add(200 * time.Minute)
+	got := w.run(annotated) // and theirs is not good for long any more either
+	wantSummary(t, got, "4 failed:aws")
+	wantMessage(t, got, "AWS gives no newer token at the moment; this one is good until 2026-03-02 06:00 UTC")
+	w.wantPull(hostA, theirs)
+}
+
+func TestWhoeverIsNotSureFearsTheEarlierEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	w.run() // until midnight
+	w.tokens.set(func(f *testTokens) { clear(f.held); f.identity, f.life = "bob", 7*time.Hour+30*time.Minute })
+	w.Inject(ranchertest.Fault{Match: updates, Cut: ranchertest.AfterEffect})
+	w.Inject(ranchertest.Fault{Match: updates, Times: -1, Status: 422})
+	for range 2 {
+		got := w.run()
+		if e := got.Targets[0].Registries[0].Expires; e == nil || !e.Equal(noon.Add(7*time.Hour+30*time.Minute)) {
+			t.Errorf("it says that the token ends at %v\n%s", e, messages(got))
+		}
+	}
+}
+
+func TestTokensThatAreBornShortAreNoOutage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	w.tokens.life = time.Hour
+	w.has(hostA)
+	runs := w.loopFor(3*time.Hour, every(6*time.Hour), func(l *ranchersync.Loop) {
+		observe := l.Observe
+		l.Observe = func(r *ranchersync.Report) {
+			observe(r)
+			if r.ExitCode != 0 || strings.Contains(messages(r), "no newer token") {
+				t.Errorf("%s\n%s", summary(r), messages(r))
+			}
+		}
+	})
+	if len(runs) > 8 {
+		t.Errorf("runs at %v", runs)
+	}
+}
+
+func TestAnActivationDoesNotHideAnOutage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	_, c := w.has(hostA)
+	w.run()
+	w.clock.add(8 * time.Hour)
+	w.tokens.set(func(f *testTokens) { f.down = true })
+	w.SetState(c, "inactive")
+	got := w.run(activating)
+	wantSummary(t, got, "0 activated")
+	wantMessage(t, got, "warning: AWS gives no newer token at the moment; this one is good until 2026-03-02 00:00 UTC")
+}
+
+func TestWhatIsLeftAloneIsNoMatterOfHealth(t *testing.T) {
+	t.Parallel()
+	w, other := newWorld(t, ranchertest.Options{}), newWorld(t, ranchertest.Options{})
+	r, _ := w.has(hostA)
+	other.has(hostB)
+	other.tokens, other.clock, other.dir = w.tokens, w.clock, w.dir
+	jobs := []ranchersync.Job{w.job(), other.job()}
+	more, _ := other.has(hostC)
+	wantSummary(t, w.syncer().Run(t.Context(), jobs), "0 updated updated updated")
+	service, _ := w.serving(jobs...)
+	service.Observe(w.syncer().Run(t.Context(), jobs))
+	w.SetState(r, "inactive")
+	other.SetState(more, "inactive")
+	w.clock.add(10 * time.Hour)
+	service.Observe(w.syncer().Run(t.Context(), jobs))
+	w.clock.add(time.Hour + 30*time.Minute)
+	if err := service.Health(); err != nil {
+		t.Errorf("half an hour before the end: %v", err)
+	}
+	for range 2 { // the second time after a restart, when it has ended
+		service, _ := w.serving(jobs...)
+		service.Observe(w.syncer().Run(t.Context(), jobs))
+		if err := service.Health(); err != nil {
+			t.Errorf("%v", err)
+		}
+		w.clock.add(10 * time.Hour)
+	}
+}
+
+// hangingTokens gives no token for one host.
+type hangingTokens struct {
+	*testTokens
+	host  string
+	asked chan struct{}
+}
+
+func (h *hangingTokens) Token(ctx context.Context, host string, opts ranchersync.TokenOptions) (ranchersync.Token, error) {
+	if host != h.host {
+		return h.testTokens.Token(ctx, host, opts)
+	}
+	close(h.asked)
+	<-ctx.Done()
+	return ranchersync.Token{}, ctx.Err()
+}
+
+// While one target waits for AWS, another gets its tokens, and a new one when it
+// is time for that.
+func TestATargetThatWaitsForItsTokenHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	w, hanging := newWorld(t, ranchertest.Options{}), newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	hanging.has(hostB)
+	tokens := &hangingTokens{testTokens: w.tokens, host: hostB, asked: make(chan struct{})}
+	s := ranchersync.NewSyncer(ranchersync.Syncer{
+		Tokens: tokens, Memory: ranchersync.NewMemory(w.dir), Clock: w.clock, Concurrency: 1,
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan *ranchersync.Report, 1)
+	go func() { ended <- s.Run(ctx, []ranchersync.Job{hanging.job()}) }()
+	await(t, tokens.asked)
+	for _, want := range []string{"0 updated", "0 updated", "4 failed:aws", "0 updated"} {
+		w.tokens.set(func(f *testTokens) {
+			f.err = nil
+			if want != "0 updated" {
+				f.err = errors.New("AccessDenied")
+			}
+		})
+		wantSummary(t, s.Run(t.Context(), []ranchersync.Job{w.job()}), want)
+		w.clock.add(8 * time.Hour)
+	}
+	// Its end is nobody else's: who waits for the same token asks for it himself.
+	other := make(chan *ranchersync.Report, 1)
+	both := newWorld(t, ranchertest.Options{})
+	both.has(hostB)
+	go func() { other <- s.Run(t.Context(), []ranchersync.Job{both.job()}) }()
+	for deadline := time.Now().Add(longest); len(both.Requests()) < 2 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	tokens.host = "" // only read again after the end
+	cancel()
+	wantSummary(t, await(t, ended), "1 failed:interrupted")
+	wantSummary(t, await(t, other), "0 updated")
 }
 
 func TestHealthGoesByALifeOfAnyLength(t *testing.T) {

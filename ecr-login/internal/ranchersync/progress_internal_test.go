@@ -29,7 +29,7 @@ func TestProgressIsAboutWhatIsWaitedFor(t *testing.T) {
 
 func TestTokensGoWithTheLastRun(t *testing.T) {
 	t.Parallel()
-	p := &purses{concurrency: 1}
+	p := &purses{}
 	one, other := p.open(), p.open()
 	p.close()
 	if one != other || p.purse != one {

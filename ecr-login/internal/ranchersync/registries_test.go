@@ -1,6 +1,7 @@
 package ranchersync_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -91,7 +92,7 @@ func TestRegistriesAsTheyAreFound(t *testing.T) {
 				w.SetState(r, "inactive")
 				w.has("https://" + hostA)
 			},
-			want: "5 skipped unverified:unverified", says: []string{"registry 1sp2 is inactive", "hint: use the registry with the host name alone"},
+			want: "5 skipped unverified:unverified", says: []string{"registry 1sp2 is inactive", "hint: put the registry with the host name alone in order"},
 		},
 		{
 			name: "with a credential that is stuck before an active one",
@@ -420,4 +421,36 @@ func TestOnlyTheWantedRegistriesAreTouched(t *testing.T) {
 	if len(dump) != 4 || !slices.ContainsFunc(dump, func(l string) bool { return strings.Contains(l, `"old"`) }) {
 		t.Errorf("%q", dump)
 	}
+}
+
+func TestACredentialThatBecomesActiveMeanwhileHasTheTokenToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{Settle: -1})
+	r := w.AddRegistry(w.project, hostA)
+	first := w.AddCredential(r, "AWS", "stuck")
+	w.SetState(first, "activating")
+	second := w.AddCredential(r, "AWS", "old")
+	w.Inject(ranchertest.Fault{Match: on("PUT", second), Before: func() { w.SetState(first, "active") }})
+	s := w.syncer()
+	s.Concurrency = 1
+	wantSummary(t, s.Run(t.Context(), []ranchersync.Job{w.job()}), "0 updated updated")
+	w.wantPull(hostA, w.tokens.issued(hostA))
+}
+
+func TestWhatWasPushedBeforeIsInOrderOnlyOnceItIsUsed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{Settle: -1})
+	r, _ := w.has(hostA)
+	w.SetState(r, "activating")
+	ctx, cancel := context.WithCancel(t.Context())
+	w.Inject(ranchertest.Fault{Match: on("PUT", ""), Before: cancel})
+	wantSummary(t, w.syncer().Run(ctx, []ranchersync.Job{w.job()}), "5 unverified:unverified")
+	got := w.run()
+	wantSummary(t, got, "5 unverified:unverified")
+	wantMessage(t, got, "registry 1sp2 is still activating")
+	if n := len(w.Writes()); n != 1 {
+		t.Errorf("%d writes", n)
+	}
+	w.SetState(r, "active")
+	wantSummary(t, w.run(), "0 unchanged")
 }

@@ -36,6 +36,8 @@ type TargetReport struct {
 	Seconds    float64       `json:"seconds"`
 	Error      *Problem      `json:"error,omitempty"` // it failed as a whole
 	Registries []EntryReport `json:"registries"`
+
+	read bool // whether it could be
 }
 
 // EntryReport is what became of one credential.
@@ -71,7 +73,7 @@ func (s *Syncer) Preview(plan *Plan) *Report { return s.report(plan, true) }
 func (s *Syncer) report(plan *Plan, dryRun bool) *Report {
 	r := &Report{Version: 1, DryRun: dryRun, Started: plan.Started.UTC(), Finished: s.Clock.Now().UTC(), Targets: []TargetReport{}}
 	for _, p := range plan.jobs {
-		t := TargetReport{Name: p.Target.Name(), Seconds: p.took.Seconds(), Error: ProblemOf(p.err), Registries: []EntryReport{}}
+		t := TargetReport{Name: p.Target.Name(), Seconds: p.took.Seconds(), Error: ProblemOf(p.err), Registries: []EntryReport{}, read: p.survey != nil}
 		if p.err != nil {
 			r.Totals.Failed++
 		}

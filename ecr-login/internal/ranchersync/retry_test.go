@@ -2,6 +2,7 @@ package ranchersync_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -99,54 +100,94 @@ func TestWaitsGrowAndEnd(t *testing.T) {
 func TestARancherThatStaysAwayIsNotWaitedForByEveryRegistry(t *testing.T) {
 	t.Parallel()
 	const n = 40
+	has := func(w *world) []func(*ranchersync.Job) {
+		for range n {
+			w.has(hostA)
+		}
+		return nil
+	}
 	for name, tt := range map[string]struct {
+		set   func(*world) []func(*ranchersync.Job)
 		fault ranchertest.Fault
 		says  string
-		tries int
+		tries int // writes; 0: whatever
 	}{
 		// One attempt each is cheap, and some may succeed.
-		"it answers":  {ranchertest.Fault{Status: 503}, "Rancher answers 503", 3*10 + n - 3},
-		"it does not": {ranchertest.Fault{Cut: ranchertest.BeforeEffect}, "not tried any more: Rancher at ", 3 * 10},
+		"it answers to pushes": {has, ranchertest.Fault{Match: updates, Status: 503}, "Rancher answers 503", 3*10 + n - 3},
+		"it does not":          {has, ranchertest.Fault{Match: updates, Cut: ranchertest.BeforeEffect}, "not tried any more: Rancher at ", 3*10 + 10},
+		"it answers to activations": {func(w *world) []func(*ranchersync.Job) {
+			for range n {
+				r := w.AddRegistry(w.project, hostA)
+				w.SetState(w.AddCredential(r, "AWS", "old"), "inactive")
+			}
+			return []func(*ranchersync.Job){activating}
+		}, ranchertest.Fault{Match: on("POST", ""), Status: 503}, "Rancher answers 503", 0},
+		"it answers to what is added": {func(*world) []func(*ranchersync.Job) {
+			var hosts []string
+			for i := range n {
+				hosts = append(hosts, fmt.Sprintf("%012d.dkr.ecr.eu-west-1.amazonaws.com", i))
+			}
+			return []func(*ranchersync.Job){asked(hosts...), creating}
+		}, ranchertest.Fault{Skip: 2, Status: 503}, "Rancher answers 503", 0},
+		"it answers to credentials that are added": {func(w *world) []func(*ranchersync.Job) {
+			for range n {
+				w.AddRegistry(w.project, hostA)
+			}
+			return []func(*ranchersync.Job){asked(hostA), creating}
+		}, ranchertest.Fault{Match: on("POST", ""), Status: 503}, "Rancher answers 503", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, ranchertest.Options{})
-			for range n {
-				w.has(hostA)
-			}
-			tt.fault.Times, tt.fault.Match = -1, updates
+			job := tt.set(w)
+			tt.fault.Times = -1
 			w.Inject(tt.fault)
 			s := w.syncer()
 			s.Concurrency = 1
-			got := s.Run(t.Context(), []ranchersync.Job{w.job()})
+			got := s.Run(t.Context(), []ranchersync.Job{w.job(job...)})
 			if got.ExitCode != 1 || got.Totals.Failed != n {
 				t.Errorf("%d %+v", got.ExitCode, got.Totals)
 			}
 			wantMessage(t, got, tt.says)
-			if waited := w.clock.Now().Sub(noon); waited > 4*time.Minute {
+			if waited := w.clock.Now().Sub(noon); waited > 5*time.Minute {
 				t.Errorf("it waited for %s", waited)
 			}
-			if tries := len(w.Writes()); tries != tt.tries {
+			if tries := len(w.Writes()); tt.tries != 0 && tries != tt.tries {
 				t.Errorf("%d attempts, not %d", tries, tt.tries)
 			}
 		})
 	}
 }
 
-func TestACredentialThatCannotBeWrittenStarvesNoOther(t *testing.T) {
+func TestCredentialsThatCannotBeWrittenStarveNoOther(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, ranchertest.Options{})
-	broken := map[string]bool{}
-	for i := range 10 {
-		if _, c := w.has(hostA); i < 7 {
-			broken[c] = true
+	for name, fault := range map[string]ranchertest.Fault{
+		"broken": {Status: 500}, "forbidden": {Status: 403}, "refused": {Status: 405}, "cut": {Cut: ranchertest.BeforeEffect},
+		"hanging": {Delay: time.Hour},
+	} {
+		for _, concurrency := range []int{1, 4} {
+			t.Run(fmt.Sprintf("%s, %d at a time", name, concurrency), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, ranchertest.Options{})
+				broken := map[string]bool{}
+				for i := range 20 {
+					if _, c := w.has(hostA); i < 10 {
+						broken[c] = true
+					}
+				}
+				fault.Times, fault.Match = -1, func(r ranchertest.Request) bool {
+					return updates(r) && broken[r.Path[strings.LastIndex(r.Path, "/")+1:]]
+				}
+				w.Inject(fault)
+				s := w.syncer()
+				s.Concurrency = concurrency
+				target := func(c *cattle.Config) { c.RequestTimeout, c.Patience = 20*time.Millisecond, time.Millisecond }
+				got := s.Run(t.Context(), []ranchersync.Job{w.job(func(j *ranchersync.Job) { j.Target = w.target(target) })})
+				if got.Totals.Updated != 10 || got.Totals.Failed != 10 {
+					t.Errorf("%+v\n%s", got.Totals, messages(got))
+				}
+			})
 		}
-	}
-	w.Inject(ranchertest.Fault{Times: -1, Status: 500, Match: func(r ranchertest.Request) bool {
-		return updates(r) && broken[r.Path[strings.LastIndex(r.Path, "/")+1:]]
-	}})
-	if got := w.run(); got.Totals.Updated != 3 || got.Totals.Failed != 7 {
-		t.Errorf("%+v\n%s", got.Totals, messages(got))
 	}
 }
 
@@ -392,80 +433,6 @@ func TestATargetThatHangsLeavesTimeForTheOthers(t *testing.T) {
 	}
 	if !report.Targets[0].Failed() {
 		t.Error("the hanging one is in order")
-	}
-}
-
-// oneJump is a clock that is set by so much in the first wait.
-type oneJump struct {
-	*testClock
-	by   time.Duration
-	done bool
-}
-
-func (c *oneJump) Wait(ctx context.Context, d time.Duration) error {
-	err := c.testClock.Wait(ctx, d)
-	if !c.done {
-		c.done = true
-		c.add(c.by)
-	}
-	return err
-}
-
-func TestAClockThatJumpsEndsNoRetries(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, ranchertest.Options{})
-	w.has(hostA)
-	w.Inject(ranchertest.Fault{Times: 3, Status: 503})
-	wantSummary(t, w.run(func(j *ranchersync.Job) {
-		j.Target = w.target(func(c *cattle.Config) { c.Clock = &oneJump{testClock: w.clock, by: time.Hour} })
-	}), "0 updated")
-}
-
-// rancherTime is the time of a Rancher that follows the waits of a client whose
-// own clock is wrong.
-type rancherTime struct {
-	oneJump
-	rancher *testClock
-}
-
-func (c *rancherTime) Wait(ctx context.Context, d time.Duration) error {
-	c.rancher.add(d)
-	return c.oneJump.Wait(ctx, d)
-}
-
-func TestAClockThatJumpsEndsNoWaitForAState(t *testing.T) {
-	t.Parallel()
-	for _, by := range []time.Duration{time.Hour, -time.Hour} {
-		rancher := newClock()
-		w := newWorld(t, ranchertest.Options{Now: rancher.Now, Settle: 3 * time.Second}) // for each of three states
-		clock := &rancherTime{oneJump{testClock: newClock(), by: by}, rancher}
-		target := func(c *cattle.Config) { c.Clock = clock }
-		wantSummary(t, w.run(asked(hostA), creating, func(j *ranchersync.Job) { j.Target = w.target(target) }), "0 created")
-		if waited := rancher.Now().Sub(noon); waited < 9*time.Second || waited > 12*time.Second {
-			t.Errorf("states that took 9 s were waited for %s", waited)
-		}
-	}
-	// And a state that never comes ends the wait.
-	rancher := newClock()
-	w := newWorld(t, ranchertest.Options{Now: rancher.Now, Settle: time.Hour})
-	clock := &rancherTime{oneJump{testClock: newClock(), by: -time.Hour}, rancher}
-	target := func(c *cattle.Config) { c.Clock, c.Settle = clock, 30*time.Second }
-	wantSummary(t, w.run(asked(hostA), creating, func(j *ranchersync.Job) { j.Target = w.target(target) }), "5 unverified:unverified")
-	if waited := rancher.Now().Sub(noon); waited < 30*time.Second || waited > 35*time.Second {
-		t.Errorf("a state was waited for %s, not for 30s", waited)
-	}
-}
-
-func TestRequestsThatHangCountAsWell(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, ranchertest.Options{})
-	w.has(hostA)
-	w.Inject(ranchertest.Fault{Times: -1, Delay: 700 * time.Millisecond, Status: 503})
-	// Without the answer's own time there would be a second attempt.
-	target := func(c *cattle.Config) { c.Patience = time.Second }
-	wantSummary(t, w.run(func(j *ranchersync.Job) { j.Target = w.target(target) }), "1 !unreachable")
-	if n := len(w.Requests()); n != 1 {
-		t.Errorf("%d attempts", n)
 	}
 }
 

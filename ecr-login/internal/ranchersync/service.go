@@ -76,7 +76,7 @@ func (s *Service) Observe(r *Report) {
 		if !t.Failed() {
 			st.lastSuccess = r.Finished
 		}
-		if t.Error == nil {
+		if t.read {
 			st.keep(t)
 		}
 		s.metrics.observe(t)

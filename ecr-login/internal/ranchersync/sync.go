@@ -91,7 +91,7 @@ func NewSyncer(s Syncer) *Syncer {
 	if s.Progress == nil {
 		s.Progress = func(Progress) {}
 	}
-	s.purses = &purses{tokens: s.Tokens, concurrency: s.Concurrency}
+	s.purses = &purses{tokens: s.Tokens}
 	return &s
 }
 
@@ -174,10 +174,10 @@ func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
 	}
 	opts := p.Tokens
 	opts.MinLife = needed(s.Interval)
-	key, since := p.Target.Key(), p.began
+	key, run := p.Target.Key(), errand{p.began, make(chan struct{}, s.Concurrency)}
 	each(s.Concurrency, hosts, func(host string) {
 		have := p.supply[host]
-		tok, err := purse.token(ctx, host, opts, since)
+		tok, err := purse.token(ctx, host, opts, run)
 		if err == nil && !tok.Expires.After(s.Clock.Now()) {
 			err = Errorf(ReasonAWS, "the token for %s has ended already", host)
 		}
@@ -197,7 +197,7 @@ func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
 			// A cached token may have been revoked; a new one tells.
 			again := opts
 			again.Refresh = true
-			if fresh, err := purse.token(ctx, host, again, since); err == nil {
+			if fresh, err := purse.token(ctx, host, again, run); err == nil {
 				have.tok, have.marks = fresh, s.Memory.marks(key, *fresh)
 				have.doubt = s.Prober.Probe(ctx, host, fresh.User, fresh.Password)
 			}
@@ -253,42 +253,44 @@ func (p *jobPlan) due() []*Entry {
 	return due
 }
 
-// maxStrikes is after how many failures in a row of a kind that is not about
-// one credential the rest is dealt with differently.
-const maxStrikes = 3
+const (
+	// maxStrikes is after how many failures in a row to get a useful answer the
+	// rest is tried only once each: each of them has waited for a minute.
+	maxStrikes = 3
+	// maxSilence is after how many failures in a row to get any answer the rest
+	// is not tried at all.
+	maxSilence = 13
+)
 
-// mood is what a run has come to think of a target while it pushes.
+// mood is what a run has come to think of a target while it pushes. A target may
+// have trouble with a few credentials only, and they must not keep the others
+// from their tokens.
 type mood struct {
-	mu         sync.Mutex
-	unanswered int   // failures in a row to get any answer; each has waited for a minute
-	refused    int   // refusals in a row
-	broken     int   // answers in a row that something is wrong with the target
-	down       error // why the rest is not even tried
+	mu     sync.Mutex
+	broken int   // failures in a row that may pass
+	silent int   // those without an answer
+	down   error // why the rest is not even tried
 }
 
 // judge takes in how a push ended.
 func (m *mood) judge(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	strike := func(n *int, hit bool) bool {
-		if !hit {
-			*n = 0
-			return false
-		}
-		*n++
-		return *n >= maxStrikes
+	switch {
+	case err == nil || ReasonOf(err) != ReasonUnreachable:
+		m.broken, m.silent = 0, 0
+	case Answered(err):
+		m.broken, m.silent = m.broken+1, 0
+	default:
+		m.broken, m.silent = m.broken+1, m.silent+1
 	}
-	reason := ReasonOf(err)
-	down := strike(&m.unanswered, err != nil && reason == ReasonUnreachable && !Answered(err))
-	down = strike(&m.refused, err != nil && reason == ReasonRefused) || down
-	strike(&m.broken, err != nil && reason == ReasonUnreachable && Answered(err))
-	if down && m.down == nil {
-		m.down = &Error{Reason: reason, Hint: HintOf(err), Err: fmt.Errorf("not tried any more: %w", err)}
+	if m.down == nil && (whole(err) || m.silent >= maxSilence) {
+		m.down = &Error{Reason: ReasonOf(err), Hint: HintOf(err), Err: fmt.Errorf("not tried any more: %w", err)}
 	}
 }
 
 // ask returns why a push shall not be tried, or that it shall be tried only
-// once: a target that answers may have trouble with a few credentials only.
+// once.
 func (m *mood) ask() (once bool, down error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -312,8 +314,6 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 		if stop == nil && ctx.Err() != nil {
 			stop = &Error{Reason: ReasonInterrupted, Err: fmt.Errorf("not reached: %w", context.Cause(ctx)), Hint: "run again: what is done is not done twice"}
 		}
-		// Should this fail, the target holds the token from before, or has got the
-		// new one after all: none that ends earlier.
 		known, _ := s.Memory.recall(key, e)
 		if stop != nil {
 			e.holds(known)
@@ -321,8 +321,11 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 			return
 		}
 		have := p.supply[e.Host]
+		now := pushed{marks: have.marks, Issued: have.tok.Issued, Expires: have.tok.Expires}
 		if e.Action != Activate {
-			s.Memory.doubt(key, e)
+			// Should this fail, the target holds the token from before, or has got
+			// the new one after all.
+			known = s.Memory.doubt(key, e, now)
 		}
 		push := s.push(p, e, have.tok)
 		push.Once = once
@@ -334,17 +337,16 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 			s.Log.Log(ctx, slog.LevelDebug, "push failed", "target", p.Target.Name(), "registry", e.Host, "because", err.Error())
 			return
 		}
+		if have.short {
+			e.Warnings = append(e.Warnings, noNewer(have.tok.Expires))
+			e.again = true
+		}
 		if e.Action != Activate {
 			e.User = have.tok.User
-			now := pushed{marks: have.marks, Issued: have.tok.Issued, Expires: have.tok.Expires}
 			e.holds(now)
 			// At once, for a run that ends before it has read back shall not have to
 			// begin again: what is there is looked at by the next one anyway.
 			s.Memory.remember(key, e, now)
-			if have.short {
-				e.Warnings = append(e.Warnings, noNewer(have.tok))
-				e.again = true
-			}
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -355,15 +357,20 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 			applied = append(applied, e) // by a run before, which did not see how it ends
 		}
 	}
+	s.save(ctx, key)
 	s.verify(ctx, p, applied)
+	s.save(ctx, key)
+}
+
+func (s *Syncer) save(ctx context.Context, key string) {
 	if err := s.Memory.save(key, s.Clock.Now()); err != nil {
 		s.Log.Log(ctx, slog.LevelWarn, "what was pushed cannot be remembered, so the next run pushes again", "because", err.Error())
 	}
 }
 
 // noNewer says that a token was to be replaced and could not be.
-func noNewer(tok *Token) string {
-	return "AWS gives no newer token at the moment than one that is good until " + stamp(tok.Expires)
+func noNewer(until time.Time) string {
+	return "AWS gives no newer token at the moment; this one is good until " + stamp(until)
 }
 
 // verify reads back what was applied and settles what became of it.
@@ -380,6 +387,9 @@ func (s *Syncer) verify(ctx context.Context, p *jobPlan, applied []*Entry) {
 		delete(open, e)
 		s.settle(key, p, e, verdict)
 	})
+	if err != nil && ctx.Err() != nil {
+		err = &Error{Reason: ReasonInterrupted, Err: context.Cause(ctx), Hint: HintOf(err)}
+	}
 	if err == nil && len(open) > 0 {
 		err = errors.New("the target said nothing about it")
 	}
@@ -391,7 +401,7 @@ func (s *Syncer) verify(ctx context.Context, p *jobPlan, applied []*Entry) {
 func (s *Syncer) settle(key string, p *jobPlan, e *Entry, verdict error) {
 	if verdict != nil {
 		if e.Action == Update || e.Action == Create {
-			s.Memory.doubt(key, e)
+			s.Memory.doubt(key, e, pushed{Issued: p.supply[e.Host].tok.Issued, Expires: p.supply[e.Host].tok.Expires})
 		}
 		e.fail(verdict)
 		return

@@ -12,8 +12,8 @@ import (
 // Token is a token and whose it is.
 type Token struct {
 	token.Token
-	// Identity names the AWS identity that fetched it: equal strings mean the
-	// same permissions. Empty when unknown. It is not a secret, but it is only
+	// Identity tells the AWS identities apart that fetched it: equal strings mean
+	// the same permissions. Empty when unknown. It is not a secret, but it is only
 	// ever kept hashed.
 	Identity string
 }
@@ -46,8 +46,6 @@ type Tokens interface {
 // it at the same time.
 type purse struct {
 	tokens Tokens
-	// slots bounds how many are fetched at a time.
-	slots chan struct{}
 
 	mu   sync.Mutex
 	held map[purseKey]*purseEntry
@@ -56,8 +54,7 @@ type purse struct {
 // purses is the purse that all runs share that go on at the same time. With the
 // last of them go the tokens.
 type purses struct {
-	tokens      Tokens
-	concurrency int
+	tokens Tokens
 
 	mu     sync.Mutex
 	purse  *purse // nil when there is no run
@@ -68,7 +65,7 @@ func (p *purses) open() *purse {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.purse == nil {
-		p.purse = newPurse(p.tokens, p.concurrency)
+		p.purse = newPurse(p.tokens)
 	}
 	p.owners++
 	return p.purse
@@ -94,22 +91,25 @@ type purseEntry struct {
 	err   error
 }
 
-func newPurse(tokens Tokens, concurrency int) *purse {
-	return &purse{tokens: tokens, slots: make(chan struct{}, concurrency), held: map[purseKey]*purseEntry{}}
+func newPurse(tokens Tokens) *purse { return &purse{tokens: tokens, held: map[purseKey]*purseEntry{}} }
+
+// errand is one run over one target that fetches tokens.
+type errand struct {
+	since time.Time     // what was found before it began may have changed
+	slots chan struct{} // bounds how many it fetches at a time: it must not hold up others
 }
 
-// token returns a token, or the reason why there is none, as it was found since
-// a time when nobody had yet thought of changing either.
-func (p *purse) token(ctx context.Context, host string, opts TokenOptions, since time.Time) (*Token, error) {
+// token returns a token, or the reason why there is none.
+func (p *purse) token(ctx context.Context, host string, opts TokenOptions, run errand) (*Token, error) {
 	key := purseKey{host, opts}
 	for {
 		p.mu.Lock()
 		e := p.held[key]
-		if e == nil || e.done() && e.at.Before(since) {
+		if e == nil || e.done() && e.at.Before(run.since) {
 			e = &purseEntry{ready: make(chan struct{})}
 			p.held[key] = e
 			p.mu.Unlock()
-			p.fetch(ctx, key, e)
+			p.fetch(ctx, key, e, run.slots)
 			return &e.tok, e.err
 		}
 		p.mu.Unlock()
@@ -118,7 +118,7 @@ func (p *purse) token(ctx context.Context, host string, opts TokenOptions, since
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		if ReasonOf(e.err) != ReasonInterrupted || e.err == nil {
+		if ReasonOf(e.err) != ReasonInterrupted {
 			return &e.tok, e.err
 		}
 		// It was somebody else's run that ended.
@@ -139,12 +139,12 @@ func (e *purseEntry) done() bool {
 	}
 }
 
-func (p *purse) fetch(ctx context.Context, key purseKey, e *purseEntry) {
+func (p *purse) fetch(ctx context.Context, key purseKey, e *purseEntry, slots chan struct{}) {
 	defer close(e.ready)
 	defer func() { e.at = time.Now() }()
 	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
 		e.err = &Error{Reason: ReasonInterrupted, Err: ctx.Err()}
 		return

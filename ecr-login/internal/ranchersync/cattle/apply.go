@@ -14,6 +14,9 @@ func (s *survey) Apply(ctx context.Context, e *ranchersync.Entry, p ranchersync.
 	if err := s.Fits(p); err != nil {
 		return err
 	}
+	if p.Once {
+		ctx = withoutPatience(ctx)
+	}
 	err := s.apply(ctx, e, p)
 	if isStatus(err, http.StatusMethodNotAllowed) && s.Project == "" {
 		// An account key without environment; say which ones there are.
@@ -57,7 +60,7 @@ func (s *survey) push(ctx context.Context, e *ranchersync.Entry, p ranchersync.P
 	}
 	put := call{
 		method: http.MethodPut, path: credentialsPath + "/" + url.PathEscape(e.Credential),
-		body: body, impatient: p.Once,
+		body: body,
 	}
 	var got credentialJSON
 	err := s.repeat(ctx, put, one(&got))
@@ -113,7 +116,7 @@ func (s *survey) activate(ctx context.Context, e *ranchersync.Entry) error {
 // a request arrived, the resource's state tells.
 func (s *survey) activateOne(ctx context.Context, path, id string) error {
 	path += "/" + url.PathEscape(id)
-	b := s.backoff("POST "+path+"?action=activate", false)
+	b := s.backoff("POST " + path + "?action=activate")
 	for {
 		start := call{method: http.MethodPost, path: path, query: url.Values{"action": {"activate"}}}
 		var got registryJSON

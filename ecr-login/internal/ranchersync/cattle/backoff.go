@@ -13,7 +13,19 @@ import (
 const (
 	firstWait = 500 * time.Millisecond
 	longWait  = 10 * time.Second
+	// noPatience is for how long an answer is waited for without patience.
+	noPatience = 5 * time.Second
 )
+
+type impatience struct{}
+
+// withoutPatience returns a context in which every request is tried only once,
+// and for a short time.
+func withoutPatience(ctx context.Context) context.Context {
+	return context.WithValue(ctx, impatience{}, true)
+}
+
+func impatient(ctx context.Context) bool { return ctx.Value(impatience{}) != nil }
 
 // backoff spaces the attempts at one thing: each wait is twice the one before,
 // less up to half of it by chance, so that many clients do not come back at the
@@ -23,12 +35,11 @@ type backoff struct {
 	watch stopwatch
 	next  time.Duration
 	tries int
-	off   bool   // there shall be one attempt only
 	what  string // is tried, such as "PUT /registrycredentials/1c8"
 }
 
-func (c *client) backoff(what string, off bool) *backoff {
-	return &backoff{c: c, watch: startWatch(), next: firstWait, tries: 1, off: off, what: what}
+func (c *client) backoff(what string) *backoff {
+	return &backoff{c: c, watch: startWatch(), next: firstWait, tries: 1, what: what}
 }
 
 // wait waits for the next attempt after err. It reports false when there shall
@@ -38,7 +49,7 @@ func (b *backoff) wait(ctx context.Context, err error) bool {
 	if asked := askedToWait(err); asked > d {
 		d = asked
 	}
-	if b.off || b.watch.elapsed()+d > b.c.Patience {
+	if impatient(ctx) || b.watch.elapsed()+d > b.c.Patience {
 		return false
 	}
 	b.c.Log.Log(ctx, slog.LevelWarn, "trying again", "target", b.c.name(), "request", b.what, "after", d.Round(time.Millisecond).String(), "because", err.Error())

@@ -95,7 +95,6 @@ type call struct {
 	method, path string
 	query        url.Values
 	body         any
-	impatient    bool // it is not tried again
 }
 
 // write reports whether the call may change something.
@@ -116,7 +115,11 @@ func (c *client) once(ctx context.Context, version string, r call, read func(io.
 	if r.write() {
 		ctx = context.WithoutCancel(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.RequestTimeout)
+	limit := c.RequestTimeout
+	if impatient(ctx) {
+		limit = min(limit, noPatience)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	req, err := c.request(ctx, version, r)
 	if err != nil {
@@ -124,7 +127,7 @@ func (c *client) once(ctx context.Context, version string, r call, read func(io.
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.unreachable(caller, orTimeout(ctx, err))
+		return c.unreachable(caller, orTimeout(ctx, err), limit)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
@@ -135,7 +138,7 @@ func (c *client) once(ctx context.Context, version string, r call, read func(io.
 	}
 	body := &limited{r: resp.Body, left: maxAnswer}
 	if err := read(body); err != nil {
-		return c.unreadable(caller, body, orTimeout(ctx, err))
+		return c.unreadable(caller, body, orTimeout(ctx, err), limit)
 	}
 	return nil
 }
@@ -178,7 +181,7 @@ func (c *client) request(ctx context.Context, version string, r call) (*http.Req
 // repeat sends a request that may safely arrive twice, and again while it fails
 // for reasons that pass.
 func (c *client) repeat(ctx context.Context, r call, read func(io.Reader) error) error {
-	b := c.backoff(r.method+" "+r.path, r.impatient)
+	b := c.backoff(r.method + " " + r.path)
 	for {
 		err := c.once(ctx, c.apiVersion(), r, read)
 		if err == nil || !transient(err) || !b.wait(ctx, err) {

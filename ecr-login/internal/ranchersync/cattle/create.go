@@ -19,7 +19,7 @@ import (
 func (s *survey) create(ctx context.Context, e *ranchersync.Entry, p ranchersync.Push) error {
 	looks := 0 // for the credential of somebody who is at it
 	if e.Registry == "" {
-		raced, err := s.createRegistry(ctx, e, p.Once)
+		raced, err := s.createRegistry(ctx, e)
 		if err != nil {
 			return err
 		}
@@ -53,8 +53,8 @@ func (s *survey) create(ctx context.Context, e *ranchersync.Entry, p ranchersync
 
 // createRegistry adds the registry, or adopts it when it is there already. It
 // reports true when somebody else made it just now.
-func (s *survey) createRegistry(ctx context.Context, e *ranchersync.Entry, impatient bool) (raced bool, err error) {
-	b := s.backoff("POST "+registriesPath+" "+e.Host, impatient)
+func (s *survey) createRegistry(ctx context.Context, e *ranchersync.Entry) (raced bool, err error) {
+	b := s.backoff("POST " + registriesPath + " " + e.Host)
 	for {
 		made, err := s.post(ctx, registriesPath, map[string]string{"serverAddress": e.Host})
 		if err == nil {
@@ -162,7 +162,7 @@ func (s *survey) createCredential(ctx context.Context, e *ranchersync.Entry, p r
 	if p.Note != nil {
 		body["description"] = p.Note.String()
 	}
-	b := s.backoff("POST "+credentialsPath+" for "+e.Host, p.Once)
+	b := s.backoff("POST " + credentialsPath + " for " + e.Host)
 	for {
 		made, err := s.post(ctx, credentialsPath, body)
 		if err == nil {

@@ -87,7 +87,7 @@ func (c *client) refusal(resp *http.Response, r call) error {
 	case status >= 300 && status < 400:
 		return c.redirected(resp, status)
 	case status == http.StatusUnauthorized:
-		out.Reason = ranchersync.ReasonRefused
+		out.Reason, out.Whole = ranchersync.ReasonRefused, true
 		out.Hint = "check the access key and the secret key; an environment's keys end with it"
 	case status == http.StatusForbidden:
 		out.Reason = ranchersync.ReasonRefused
@@ -127,7 +127,7 @@ func errWebPage(address string) error {
 }
 
 // unreachable turns a failed exchange into an error.
-func (c *client) unreachable(ctx context.Context, err error) error {
+func (c *client) unreachable(ctx context.Context, err error, limit time.Duration) error {
 	var inUse *url.Error
 	if errors.As(err, &inUse) {
 		err = inUse.Err // without the request's whole URL
@@ -156,7 +156,7 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return final(e.WithHint("check the host name in the URL"))
 	case errors.Is(err, context.DeadlineExceeded):
-		e.Err = fmt.Errorf("no complete answer from Rancher at %s within %s", c.Address, c.RequestTimeout)
+		e.Err = fmt.Errorf("no complete answer from Rancher at %s within %s", c.Address, limit)
 	}
 	return e
 }
@@ -181,7 +181,7 @@ func final(e *ranchersync.Error) error {
 }
 
 // unreadable turns a broken answer into an error.
-func (c *client) unreadable(ctx context.Context, body *limited, err error) error {
+func (c *client) unreadable(ctx context.Context, body *limited, err error, limit time.Duration) error {
 	var known *ranchersync.Error
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
@@ -197,7 +197,7 @@ func (c *client) unreadable(ctx context.Context, body *limited, err error) error
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return ranchersync.Errorf(ranchersync.ReasonUnreachable, "Rancher's answer breaks off")
 	default: // so does the connection
-		return c.unreachable(ctx, err)
+		return c.unreachable(ctx, err, limit)
 	}
 }
 

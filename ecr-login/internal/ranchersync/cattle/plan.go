@@ -55,7 +55,7 @@ func (s *survey) Plan(r registry.Registry, want ranchersync.Want) []*ranchersync
 		ignored := ranchersync.Errorf(ranchersync.ReasonUnverified, "pulls ignore the address %q: it must be the host name and nothing else", e.Address).
 			WithHint("add a registry with the host name alone, or let --registry %s --create do it", host)
 		if len(entries) > 0 {
-			ignored.Hint = "use the registry with the host name alone, which is there"
+			ignored.Hint = "put the registry with the host name alone in order, which is there"
 		}
 		switch {
 		case len(entries) > 0 && e.Action == ranchersync.Fail:

@@ -112,8 +112,10 @@ func understood(args []string) options {
 	f.Usage = func() {}
 	f.StringVar(&o.output, "output", "", "")
 	f.StringVar(&o.interval, "interval", "", "")
-	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "")
+	dryRun := f.StringP("dry-run", "n", "", "") // whatever is given for it
+	f.Lookup("dry-run").NoOptDefVal = "true"
 	_ = f.Parse(args) // it is an error that is about to be reported
+	o.dryRun = *dryRun == "true"
 	o.given = f.Changed
 	return o
 }

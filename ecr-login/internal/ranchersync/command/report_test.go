@@ -137,6 +137,7 @@ func TestMachinesAreToldOfAConfigurationThatCannotWork(t *testing.T) {
 		"a port that is taken":         {args: []string{"--output", "json", "--interval", "1h", "--listen", taken.Addr().String()}, says: "cannot listen for health checks", line: true},
 		"an unknown flag, for ever":    {args: []string{"--interval", "6h", "--output", "json", "--bad"}, says: "unknown flag: --bad", line: true},
 		"text at first":                {args: []string{"--output", "text", "--output", "json", "--bad"}, says: "unknown flag: --bad"},
+		"a flag that is no answer":     {args: []string{"--dry-run=maybe", "--output", "json"}, says: `--dry-run cannot be \"maybe\"`},
 		"as curl has it":               {args: []string{"-uKEY:TOPSECRET", "--output", "json"}, says: "unknown shorthand flag: 'u'"},
 		"a format that does not exist": {args: []string{"--output", "xml"}},
 		"text after all":               {args: []string{"--output", "json", "--output", "text", "--frobnicate", "json"}},

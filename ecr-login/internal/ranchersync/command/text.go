@@ -75,6 +75,7 @@ func (p printer) plan(r *ranchersync.Report, dryRun bool) {
 		fmt.Fprintln(p.w, p.paint(bold, "Plan for "+t.Name))
 		if t.Error != nil {
 			p.problem(*t.Error, "")
+			p.remarks(t)
 			continue
 		}
 		rows := [][]cell{head("REGISTRY", "CREDENTIAL", "ACTION", "WHY")}
