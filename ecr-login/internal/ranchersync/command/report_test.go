@@ -38,16 +38,16 @@ func TestTheReportForPeople(t *testing.T) {
 	got := strings.ReplaceAll(d.out.String(), d.url, "URL")
 	got = regexp.MustCompile(` in [0-9.]+s\.\n$`).ReplaceAllString(got, " in THEN.\n")
 	want := `Plan for URL key KEY
-  REGISTRY                                      CREDENTIAL  ACTION  WHY
-  111122223333.dkr.ecr.eu-west-1.amazonaws.com  1c7         update  nothing was pushed into it from here yet
-  222233334444.dkr.ecr.eu-west-1.amazonaws.com  -           none    see below
-  444455556666.dkr.ecr.eu-west-1.amazonaws.com  1c8         update  nothing was pushed into it from here yet
+  REGISTRY                                              CREDENTIAL  ACTION  WHY
+  111122223333.dkr.ecr.eu-west-1.amazonaws.com          1c7         update  nothing was pushed into it from here yet
+  222233334444.dkr.ecr.eu-west-1.amazonaws.com          -           none    see below
+  https://444455556666.dkr.ecr.eu-west-1.amazonaws.com  1c8         update  nothing was pushed into it from here yet
 
 Result for URL key KEY
-  REGISTRY                                      CREDENTIAL  RESULT      TOKEN UNTIL
-  111122223333.dkr.ecr.eu-west-1.amazonaws.com  1c7         updated     2026-03-02 00:00 UTC
-  222233334444.dkr.ecr.eu-west-1.amazonaws.com  -           failed
-  444455556666.dkr.ecr.eu-west-1.amazonaws.com  1c8         unverified  2026-03-02 00:00 UTC
+  REGISTRY                                              CREDENTIAL  RESULT      TOKEN UNTIL
+  111122223333.dkr.ecr.eu-west-1.amazonaws.com          1c7         updated     2026-03-02 00:00 UTC
+  222233334444.dkr.ecr.eu-west-1.amazonaws.com          -           failed
+  https://444455556666.dkr.ecr.eu-west-1.amazonaws.com  1c8         unverified  2026-03-02 00:00 UTC
   error: 222233334444.dkr.ecr.eu-west-1.amazonaws.com: registry 1sp4 has no credential
     hint: add one in Rancher, or let --registry 222233334444.dkr.ecr.eu-west-1.amazonaws.com --create do it
   not verified: 444455556666.dkr.ecr.eu-west-1.amazonaws.com: pulls ignore the address "https://444455556666.dkr.ecr.eu-west-1.amazonaws.com": it must be the host name and nothing else

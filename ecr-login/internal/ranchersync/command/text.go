@@ -83,18 +83,18 @@ func (p printer) plan(r *ranchersync.Report, dryRun bool) {
 			switch e.Action {
 			case ranchersync.Keep:
 				if !quiet(e) {
-					rows = append(rows, []cell{{text: e.Registry}, {text: e.CredentialID}, {"keep", dim}, {text: "its token is good"}})
+					rows = append(rows, []cell{{text: address(e)}, {text: e.CredentialID}, {"keep", dim}, {text: "its token is good"}})
 				}
 			case ranchersync.Fail:
-				rows = append(rows, []cell{{text: e.Registry}, {text: orDash(e.CredentialID)}, {"none", red}, {text: "see below"}})
+				rows = append(rows, []cell{{text: address(e)}, {text: orDash(e.CredentialID)}, {"none", red}, {text: "see below"}})
 			case ranchersync.Skip:
-				rows = append(rows, []cell{{text: e.Registry}, {text: orDash(e.CredentialID)}, {"none", dim}, {text: "left alone, see below"}})
+				rows = append(rows, []cell{{text: address(e)}, {text: orDash(e.CredentialID)}, {"none", dim}, {text: "left alone, see below"}})
 			default:
 				where := e.CredentialID
 				if e.Action == ranchersync.Create {
 					where = "new"
 				}
-				rows = append(rows, []cell{{text: e.Registry}, {text: where}, {string(e.Action), yellow}, {text: e.Why}})
+				rows = append(rows, []cell{{text: address(e)}, {text: where}, {string(e.Action), yellow}, {text: e.Why}})
 			}
 		}
 		if len(rows) > 1 {
@@ -119,6 +119,15 @@ func (p printer) kept(t ranchersync.TargetReport) {
 	if n > 0 {
 		fmt.Fprintf(p.w, "  %s\n", p.unchanged(n, t))
 	}
+}
+
+// address is how the registry is written in Rancher, where that makes a
+// difference, and its host elsewhere.
+func address(e ranchersync.EntryReport) string {
+	if e.Address != "" && !strings.EqualFold(e.Address, e.Registry) {
+		return e.Address
+	}
+	return e.Registry
 }
 
 // quiet reports whether there is nothing to say about an entry on its own.
@@ -172,7 +181,7 @@ func (p printer) result(r *ranchersync.Report) {
 			if quiet(e) {
 				continue
 			}
-			rows = append(rows, []cell{{text: e.Registry}, {text: orDash(e.CredentialID)}, {string(e.Status), color}, {text: until}})
+			rows = append(rows, []cell{{text: address(e)}, {text: orDash(e.CredentialID)}, {string(e.Status), color}, {text: until}})
 		}
 		fmt.Fprintln(p.w, p.paint(bold, "Result for "+t.Name))
 		if len(rows) > 1 {
