@@ -1,8 +1,10 @@
 package ranchersync_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -306,5 +308,23 @@ func TestTargetsThatRunAtTheSameTimeAskForATokenOnce(t *testing.T) {
 	wantSummary(t, s.Run(t.Context(), []ranchersync.Job{w.job(forced)}), "0 updated")
 	if n := w.tokens.calls; n != 2 {
 		t.Errorf("%d tokens were asked for", n)
+	}
+}
+
+// What somebody wrote into the memory does not make a token live longer.
+func TestTheTokenItselfSaysWhenItEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	w.run()
+	files, err := filepath.Glob(filepath.Join(w.dir, "*.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files %v, %v", files, err)
+	}
+	edit(t, files[0], func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("2026-03-0"), []byte("2099-03-0")) })
+	got := w.run()
+	wantSummary(t, got, "0 unchanged")
+	if e := got.Targets[0].Registries[0].Expires; e == nil || !e.Equal(noon.Add(12*time.Hour)) {
+		t.Errorf("it says that the token ends at %v", e)
 	}
 }
