@@ -156,7 +156,7 @@ func TestWhatIsLeftAloneIsNoMatterOfHealth(t *testing.T) {
 	other.has(hostB)
 	other.tokens, other.clock, other.dir = w.tokens, w.clock, w.dir
 	jobs := []ranchersync.Job{w.job(), other.job()}
-	more, _ := other.has(hostC)
+	_, more := other.has(hostC)
 	wantSummary(t, w.syncer().Run(t.Context(), jobs), "0 updated updated updated")
 	service, _ := w.serving(jobs...)
 	service.Observe(w.syncer().Run(t.Context(), jobs))
