@@ -75,8 +75,10 @@ type Credentials struct {
 	// when it could not be told in advance.
 	Identity string
 	// Fingerprint tells identities apart where the words do not: equal strings
-	// mean the same credential source, whatever temporary keys it gives. It is a
-	// hash, and empty when Identity is.
+	// mean the same principal. In doubt they differ for one principal, too, such
+	// as on another machine or after a restart of it for an instance role, and
+	// with other temporary keys in the environment. It is a hash, and empty when
+	// Identity is.
 	Fingerprint string
 }
 

@@ -17,7 +17,7 @@ const (
 	ReasonConfig      Reason = "config"      // the settings cannot work
 	ReasonRefused     Reason = "refused"     // the target refused the keys: 401, 403, 405
 	ReasonAWS         Reason = "aws"         // no token
-	ReasonUnreachable Reason = "unreachable" // no answer, or none but 5xx, after retries
+	ReasonUnreachable Reason = "unreachable" // no answer, or only such as may pass (408, 409, 429, 5xx), after retries
 	ReasonAnswer      Reason = "answer"      // an answer that makes no sense
 	ReasonRejected    Reason = "rejected"    // the target found fault with a request
 	ReasonMissing     Reason = "missing"     // the registry or its credential is not there

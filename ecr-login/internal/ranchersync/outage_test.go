@@ -328,3 +328,20 @@ func TestTheTokenItselfSaysWhenItEnds(t *testing.T) {
 		t.Errorf("it says that the token ends at %v", e)
 	}
 }
+
+func TestHealthKnowsTokensWhoseRegistryAWSDoesNotName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	w.tokens.own = "111122223333"
+	own := func(j *ranchersync.Job) { j.Create, j.Selection.Own = true, []string{"eu-west-1"} }
+	service, _ := w.serving()
+	service.Observe(w.run(own))
+	w.clock.add(11*time.Hour + 30*time.Minute)
+	w.tokens.set(func(f *testTokens) { f.own = "" })
+	got := w.run(own)
+	wantSummary(t, got, "4 !aws")
+	service.Observe(got)
+	if err := service.Health(); err == nil || !strings.Contains(err.Error(), "ends in 30m") {
+		t.Errorf("health: %v", err)
+	}
+}

@@ -37,7 +37,7 @@ type TargetReport struct {
 	Error      *Problem      `json:"error,omitempty"` // it failed as a whole
 	Registries []EntryReport `json:"registries"`
 
-	read bool // whether it could be
+	read bool // whether it is known what it holds
 }
 
 // EntryReport is what became of one credential.

@@ -139,11 +139,11 @@ func (s *Syncer) plan(ctx context.Context, p *jobPlan, purse *purse) error {
 	if err != nil {
 		return err
 	}
-	p.survey = survey
 	chosen, err := p.Selection.choose(ctx, survey.Registries(), s.Tokens, p.Tokens)
 	if err != nil {
 		return err
 	}
+	p.survey = survey // from here on it is known what the target holds
 	if len(chosen) == 0 {
 		return nothingToDo(survey, p.Selection)
 	}
@@ -174,10 +174,10 @@ func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
 	}
 	opts := p.Tokens
 	opts.MinLife = needed(s.Interval)
-	key, run := p.Target.Key(), errand{p.began, make(chan struct{}, s.Concurrency)}
+	key := p.Target.Key()
 	each(s.Concurrency, hosts, func(host string) {
 		have := p.supply[host]
-		tok, err := purse.token(ctx, host, opts, run)
+		tok, err := purse.token(ctx, host, opts, p.began)
 		if err == nil && !tok.Expires.After(s.Clock.Now()) {
 			err = Errorf(ReasonAWS, "the token for %s has ended already", host)
 		}
@@ -197,7 +197,7 @@ func (s *Syncer) fetch(ctx context.Context, p *jobPlan, purse *purse) {
 			// A cached token may have been revoked; a new one tells.
 			again := opts
 			again.Refresh = true
-			if fresh, err := purse.token(ctx, host, again, run); err == nil {
+			if fresh, err := purse.token(ctx, host, again, p.began); err == nil {
 				have.tok, have.marks = fresh, s.Memory.marks(key, *fresh)
 				have.doubt = s.Prober.Probe(ctx, host, fresh.User, fresh.Password)
 			}
@@ -337,8 +337,8 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 			s.Log.Log(ctx, slog.LevelDebug, "push failed", "target", p.Target.Name(), "registry", e.Host, "because", err.Error())
 			return
 		}
-		if have.short {
-			e.Warnings = append(e.Warnings, noNewer(have.tok.Expires))
+		if have.short && e.Expires.Sub(s.Clock.Now()) < needed(s.Interval) {
+			e.Warnings = append(e.Warnings, noNewer(e.Expires))
 			e.again = true
 		}
 		if e.Action != Activate {
@@ -357,12 +357,9 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 			applied = append(applied, e) // by a run before, which did not see how it ends
 		}
 	}
-	s.save(ctx, key)
+	// Before it is read back as well, for a run may be killed meanwhile.
+	_ = s.Memory.save(key, s.Clock.Now()) // the next one tells
 	s.verify(ctx, p, applied)
-	s.save(ctx, key)
-}
-
-func (s *Syncer) save(ctx context.Context, key string) {
 	if err := s.Memory.save(key, s.Clock.Now()); err != nil {
 		s.Log.Log(ctx, slog.LevelWarn, "what was pushed cannot be remembered, so the next run pushes again", "because", err.Error())
 	}

@@ -93,23 +93,18 @@ type purseEntry struct {
 
 func newPurse(tokens Tokens) *purse { return &purse{tokens: tokens, held: map[purseKey]*purseEntry{}} }
 
-// errand is one run over one target that fetches tokens.
-type errand struct {
-	since time.Time     // what was found before it began may have changed
-	slots chan struct{} // bounds how many it fetches at a time: it must not hold up others
-}
-
-// token returns a token, or the reason why there is none.
-func (p *purse) token(ctx context.Context, host string, opts TokenOptions, run errand) (*Token, error) {
+// token returns a token, or the reason why there is none, for a run that began
+// at a time: what was found before may have changed.
+func (p *purse) token(ctx context.Context, host string, opts TokenOptions, began time.Time) (*Token, error) {
 	key := purseKey{host, opts}
 	for {
 		p.mu.Lock()
 		e := p.held[key]
-		if e == nil || e.done() && e.at.Before(run.since) {
+		if e == nil || e.done() && e.at.Before(began) {
 			e = &purseEntry{ready: make(chan struct{})}
 			p.held[key] = e
 			p.mu.Unlock()
-			p.fetch(ctx, key, e, run.slots)
+			p.fetch(ctx, key, e)
 			return &e.tok, e.err
 		}
 		p.mu.Unlock()
@@ -139,16 +134,9 @@ func (e *purseEntry) done() bool {
 	}
 }
 
-func (p *purse) fetch(ctx context.Context, key purseKey, e *purseEntry, slots chan struct{}) {
+func (p *purse) fetch(ctx context.Context, key purseKey, e *purseEntry) {
 	defer close(e.ready)
 	defer func() { e.at = time.Now() }()
-	select {
-	case slots <- struct{}{}:
-		defer func() { <-slots }()
-	case <-ctx.Done():
-		e.err = &Error{Reason: ReasonInterrupted, Err: ctx.Err()}
-		return
-	}
 	e.tok, e.err = p.tokens.Token(ctx, key.host, key.opts)
 	if e.err == nil && (e.tok.User == "" || e.tok.Password.Reveal() == "") {
 		e.err = errors.New("the token is empty")

@@ -100,7 +100,7 @@ func (c *client) refusal(resp *http.Response, r call) error {
 		out.Hint = "the key may not write here: " + advice
 	case status == http.StatusNotFound && !r.write():
 		out.Reason = ranchersync.ReasonMissing
-	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
+	case status == http.StatusRequestTimeout, status == http.StatusConflict, status == http.StatusTooManyRequests, status >= 500:
 		out.Reason = ranchersync.ReasonUnreachable
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -114,8 +115,8 @@ func understood(args []string) options {
 	f.StringVar(&o.interval, "interval", "", "")
 	dryRun := f.StringP("dry-run", "n", "", "") // whatever is given for it
 	f.Lookup("dry-run").NoOptDefVal = "true"
-	_ = f.Parse(args) // it is an error that is about to be reported
-	o.dryRun = *dryRun == "true"
+	_ = f.Parse(args)                        // it is an error that is about to be reported
+	o.dryRun, _ = strconv.ParseBool(*dryRun) // likewise
 	o.given = f.Changed
 	return o
 }
