@@ -3,6 +3,7 @@ package ranchersync_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -78,4 +79,29 @@ func TestARunCutAnywhereAndRunAgainEndsLikeAnUndisturbedOne(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A program that is killed has no time to remember anything.
+func TestWhatAKilledRunHasPushedIsNotTakenForTheTokenBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ranchertest.Options{})
+	w.has(hostA)
+	_, last := w.has(hostB)
+	w.run()
+	alices := w.tokens.held
+	w.tokens.set(func(f *testTokens) { f.held, f.identity = map[string]ranchersync.Token{}, "bob" })
+	var atKill string
+	w.Inject(ranchertest.Fault{Match: on("PUT", last), Before: func() { // what is on disk now is all that is left
+		atKill = t.TempDir()
+		if err := os.CopyFS(atKill, os.DirFS(w.dir)); err != nil {
+			t.Error(err)
+		}
+	}})
+	s := w.syncer()
+	s.Concurrency = 1
+	wantSummary(t, s.Run(t.Context(), []ranchersync.Job{w.job()}), "0 updated updated")
+	w.dir = atKill
+	w.tokens.set(func(f *testTokens) { f.held, f.identity = alices, "alice" })
+	wantSummary(t, w.run(), "0 updated updated")
+	w.wantPull(hostA, w.tokens.issued(hostA))
 }

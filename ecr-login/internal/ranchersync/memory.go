@@ -169,9 +169,8 @@ func (m *Memory) remember(key string, e *Entry, p pushed) {
 }
 
 // doubt is for a credential that may or may not have got a token: what is known
-// of it is not taken for good any more, only for when it ends at the earliest. It
-// returns that.
-func (m *Memory) doubt(key string, e *Entry, next pushed) pushed {
+// of it is not taken for good any more, only for when it ends at the earliest.
+func (m *Memory) doubt(key string, e *Entry, next pushed) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.target(key)
@@ -179,14 +178,13 @@ func (m *Memory) doubt(key string, e *Entry, next pushed) pushed {
 	p, ok := r.Credentials[e.Credential]
 	if !ok || p.Host != e.Host || p.UID != e.UID {
 		delete(r.Credentials, e.Credential)
-		return pushed{}
+		return
 	}
 	p.marks = marks{}
 	if next.Expires.Before(p.Expires) {
 		p.Issued, p.Expires = next.Issued, next.Expires
 	}
 	r.Credentials[e.Credential] = p
-	return p
 }
 
 // save writes what is known about a target, without what has expired.

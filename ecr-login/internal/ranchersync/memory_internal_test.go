@@ -18,9 +18,7 @@ func TestNothingIsKnownOfAnotherCredentialWithTheSameID(t *testing.T) {
 		if p, ok := m.recall("key", other); ok || p != (pushed{}) {
 			t.Errorf("%s: recalled %+v", name, p)
 		}
-		if p := m.doubt("key", other, pushed{Expires: end.Add(-time.Minute)}); p != (pushed{}) {
-			t.Errorf("%s: doubted %+v", name, p)
-		}
+		m.doubt("key", other, pushed{Expires: end.Add(-time.Minute)})
 		if n := len(m.tokens("key")); n != 0 {
 			t.Errorf("%s: %d tokens are left", name, n)
 		}

@@ -308,6 +308,15 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 		applied []*Entry
 	)
 	key := p.Target.Key()
+	// On disk as well before anything is written, for a run may be killed: what a
+	// credential holds then is the token from before, or the new one after all.
+	for _, e := range due {
+		if e.Action != Activate {
+			tok := p.supply[e.Host].tok
+			s.Memory.doubt(key, e, pushed{Issued: tok.Issued, Expires: tok.Expires})
+		}
+	}
+	_ = s.Memory.save(key, s.Clock.Now()) // the last one tells
 	each(s.Concurrency, due, func(e *Entry) {
 		defer steps.pushed()
 		once, stop := mood.ask()
@@ -322,11 +331,6 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 		}
 		have := p.supply[e.Host]
 		now := pushed{marks: have.marks, Issued: have.tok.Issued, Expires: have.tok.Expires}
-		if e.Action != Activate {
-			// Should this fail, the target holds the token from before, or has got
-			// the new one after all.
-			known = s.Memory.doubt(key, e, now)
-		}
 		push := s.push(p, e, have.tok)
 		push.Once = once
 		err := p.survey.Apply(ctx, e, push)
@@ -358,7 +362,7 @@ func (s *Syncer) apply(ctx context.Context, p *jobPlan, steps *steps) {
 		}
 	}
 	// Before it is read back as well, for a run may be killed meanwhile.
-	_ = s.Memory.save(key, s.Clock.Now()) // the next one tells
+	_ = s.Memory.save(key, s.Clock.Now()) // likewise
 	s.verify(ctx, p, applied)
 	if err := s.Memory.save(key, s.Clock.Now()); err != nil {
 		s.Log.Log(ctx, slog.LevelWarn, "what was pushed cannot be remembered, so the next run pushes again", "because", err.Error())
