@@ -246,6 +246,8 @@ func (c *Client) failed(found *lookup.Found, err error) error {
 	return fmt.Errorf("%w: %w", ErrAnonymous, err)
 }
 
+// aboutFailure adds what the sentence leaves out, such as the ID by which AWS
+// support finds the request.
 func (c *Client) aboutFailure(found *lookup.Found, err error) logrus.FieldLogger {
 	log := c.about(found).WithError(err)
 	var e *Error

@@ -38,6 +38,9 @@ func (l *lab) cattle(hosts ...string) (rancher *ranchertest.Server, project stri
 	return rancher, project
 }
 
+// pushes matches the requests that put a token into a credential.
+func pushes(r ranchertest.Request) bool { return r.Method == http.MethodPut }
+
 // syncing is a rancher-sync that was started.
 type syncing struct {
 	cmd      *exec.Cmd
@@ -78,7 +81,7 @@ func TestASignalLetsTheSyncFinishTheWriteUnderWay(t *testing.T) {
 			var s *syncing
 			started := make(chan struct{})
 			rancher.Inject(ranchertest.Fault{
-				Match: func(r ranchertest.Request) bool { return r.Method == http.MethodPut },
+				Match: pushes,
 				// As long as a program takes that would not wait for the answer.
 				Delay: 300 * time.Millisecond,
 				Before: func() {
@@ -144,7 +147,7 @@ func TestASecondSignalEndsTheSyncAtOnce(t *testing.T) {
 			rancher, _ := l.cattle(irish)
 			writing := make(chan struct{})
 			rancher.Inject(ranchertest.Fault{
-				Match:  func(r ranchertest.Request) bool { return r.Method == http.MethodPut },
+				Match:  pushes,
 				Delay:  time.Hour,
 				Before: func() { close(writing) },
 			})
@@ -190,7 +193,7 @@ func TestASignalThatComesTwiceAtOnceIsOne(t *testing.T) {
 	var s *syncing
 	started := make(chan struct{})
 	rancher.Inject(ranchertest.Fault{
-		Match: func(r ranchertest.Request) bool { return r.Method == http.MethodPut },
+		Match: pushes,
 		Delay: 300 * time.Millisecond,
 		Before: func() {
 			<-started

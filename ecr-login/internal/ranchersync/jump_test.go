@@ -10,42 +10,26 @@ import (
 	"ecr-credential-helper/ecr-login/internal/ranchertest"
 )
 
-// oneJump is a clock that is set by so much in the first wait.
-type oneJump struct {
-	*testClock
-	by   time.Duration
-	done bool
-}
-
-func (c *oneJump) Wait(ctx context.Context, d time.Duration) error {
-	err := c.testClock.Wait(ctx, d)
-	if !c.done {
-		c.done = true
-		c.add(c.by)
-	}
-	return err
-}
-
 func TestAClockThatJumpsEndsNoRetries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, ranchertest.Options{})
 	w.has(hostA)
 	w.Inject(ranchertest.Fault{Times: 3, Status: 503})
 	wantSummary(t, w.run(func(j *ranchersync.Job) {
-		j.Target = w.target(func(c *cattle.Config) { c.Clock = &oneJump{testClock: w.clock, by: time.Hour} })
+		j.Target = w.target(func(c *cattle.Config) { c.Clock = &jumpingClock{testClock: w.clock, by: time.Hour} })
 	}), "0 updated")
 }
 
 // rancherTime is the time of a Rancher that follows the waits of a client whose
 // own clock is wrong.
 type rancherTime struct {
-	oneJump
+	jumpingClock
 	rancher *testClock
 }
 
 func (c *rancherTime) Wait(ctx context.Context, d time.Duration) error {
 	c.rancher.add(d)
-	return c.oneJump.Wait(ctx, d)
+	return c.jumpingClock.Wait(ctx, d)
 }
 
 func TestAClockThatJumpsEndsNoWaitForAState(t *testing.T) {
@@ -53,7 +37,7 @@ func TestAClockThatJumpsEndsNoWaitForAState(t *testing.T) {
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
 		rancher := newClock()
 		w := newWorld(t, ranchertest.Options{Now: rancher.Now, Settle: 3 * time.Second}) // for each of three states
-		clock := &rancherTime{oneJump{testClock: newClock(), by: by}, rancher}
+		clock := &rancherTime{jumpingClock{testClock: newClock(), by: by}, rancher}
 		target := func(c *cattle.Config) { c.Clock = clock }
 		wantSummary(t, w.run(asked(hostA), creating, func(j *ranchersync.Job) { j.Target = w.target(target) }), "0 created")
 		if waited := rancher.Now().Sub(noon); waited < 9*time.Second || waited > 12*time.Second {
@@ -63,7 +47,7 @@ func TestAClockThatJumpsEndsNoWaitForAState(t *testing.T) {
 	// And a state that never comes ends the wait.
 	rancher := newClock()
 	w := newWorld(t, ranchertest.Options{Now: rancher.Now, Settle: time.Hour})
-	clock := &rancherTime{oneJump{testClock: newClock(), by: -time.Hour}, rancher}
+	clock := &rancherTime{jumpingClock{testClock: newClock(), by: -time.Hour}, rancher}
 	target := func(c *cattle.Config) { c.Clock, c.Settle = clock, 30*time.Second }
 	wantSummary(t, w.run(asked(hostA), creating, func(j *ranchersync.Job) { j.Target = w.target(target) }), "5 unverified:unverified")
 	if waited := rancher.Now().Sub(noon); waited < 30*time.Second || waited > 35*time.Second {

@@ -90,8 +90,8 @@ func (st *standing) keep(t TargetReport) {
 	for _, e := range t.Registries {
 		place := tokenPlace{e.Registry, e.CredentialID}
 		if e.Expires == nil {
-			// Of a push that failed it is not known what is there now, but it is
-			// nothing better than before.
+			// Of what failed it may not be known what is there now; what was known
+			// before is what there is to go by.
 			if known, ok := st.tokens[place]; ok && e.Error != nil {
 				tokens[place] = known
 			}

@@ -1,4 +1,4 @@
-// Package version says which build this is.
+// Package version says which program this is, and which build of it.
 package version
 
 import "github.com/docker/docker-credential-helpers/credentials"

@@ -40,13 +40,9 @@ func init() {
 		return
 	}
 	verb := os.Args[1]
-	switch verb {
-	case credentials.ActionGet:
+	if verb == credentials.ActionGet {
 		// A read error will show itself again to whoever reads on.
 		consumed, _ = request.Read(os.Stdin)
-	case credentials.ActionList, credentials.ActionVersion, "-v", "--version":
-	default:
-		return
 	}
 	var out bytes.Buffer
 	if !answer(verb, consumed, settings.Process, time.Now(), &out) {
@@ -70,21 +66,21 @@ func answer(verb string, input []byte, env settings.LookupEnv, now time.Time, ou
 		// What was not built by the Makefile has its version elsewhere.
 		version.Announce()
 		return version.Version != "" && credentials.PrintVersion(out) == nil
+	case credentials.ActionGet, credentials.ActionList:
+	default:
+		return false
 	}
 	s, err := settings.Load(env, nil)
 	if err != nil || s.Log.Level == "debug" {
 		return false // at debug even a warm get has something to log
 	}
 	h := helper{settings: s, now: now}
-	switch verb {
-	case credentials.ActionGet:
-		server, err := request.Server(input)
-		return err == nil && server != "" && credentials.Get(h, strings.NewReader(server), out) == nil
-	case credentials.ActionList:
+	if verb == credentials.ActionList {
 		// The registries of a fallback helper would be missing.
 		return s.Fallback == "" && credentials.List(h, out) == nil
 	}
-	return false
+	server, err := request.Server(input)
+	return err == nil && server != "" && credentials.Get(h, strings.NewReader(server), out) == nil
 }
 
 // helper can do what needs neither AWS nor another helper.
